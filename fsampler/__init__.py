@@ -1,0 +1,10 @@
+"""The core: torch and the standard library only. ``sample`` runs a solver around a ``SkippingDenoiser``."""
+
+from .config import DEFAULT_MODE, PAPER_MODES, PRESETS, VALID_FORMS, Config
+from .denoiser import SkippingDenoiser
+from .report import Record, Report
+from .sample import sample
+
+__all__ = [
+    "DEFAULT_MODE", "PAPER_MODES", "PRESETS", "VALID_FORMS", "Config", "Record", "Report", "SkippingDenoiser", "sample",
+]

@@ -1,0 +1,49 @@
+"""Where in the schedule an evaluation belongs: its step, also in samplers that evaluate several times a step.
+
+Sigma alone does not tell: heun's second evaluation shares its sigma with the next step's first. But a sampler that
+does so evaluates the same sigma twice in a row, and it shows that before the first step that may be skipped.
+"""
+
+import bisect
+import math
+
+MATCH = 1e-4  # relative distance at which a sigma counts as a schedule's own (samplers compute it in float32)
+
+
+def check_schedule(sigmas):
+    """The schedule as floats. Raises ValueError unless it has 2 sigmas or more, finite, >= 0, strictly decreasing."""
+    values = [float(s) for s in sigmas]
+    if len(values) < 2:
+        raise ValueError(f"schedule has {len(values)} sigmas; expected at least 2")
+    for i, value in enumerate(values):
+        if not math.isfinite(value) or value < 0:
+            raise ValueError(f"sigma {value} at index {i}; expected finite values >= 0")
+        if i and value >= values[i - 1]:
+            raise ValueError(f"sigma {value} at index {i} after {values[i - 1]}; expected strictly decreasing values")
+    return tuple(values)
+
+
+class Clock:
+    """Follows the sigmas a sampler asks for and says which step each belongs to."""
+
+    def __init__(self, sigmas):
+        self.sigmas = sigmas
+        self.shares_ends = False  # steps end with an evaluation at the next step's sigma (heun and its kin)
+        self._last = None
+
+    def locate(self, sigma):
+        """The 0-based step of an evaluation at ``sigma``, one after the last sigma given."""
+        step = self._nearest(sigma)
+        on_node = math.isclose(sigma, self.sigmas[step], rel_tol=MATCH)
+        repeated = self._last is not None and math.isclose(sigma, self._last, rel_tol=MATCH)
+        self._last = sigma
+        if on_node and step > 0 and repeated:
+            self.shares_ends = True
+        elif on_node and step > 0 and self.shares_ends:
+            return step - 1
+        return min(step, len(self.sigmas) - 2)
+
+    def _nearest(self, sigma):
+        """The last step whose sigma is not below the given one; a sigma above the schedule belongs to step 0."""
+        descending = [-s for s in self.sigmas]
+        return max(bisect.bisect_right(descending, -sigma * (1 - MATCH)) - 1, 0)

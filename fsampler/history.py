@@ -1,0 +1,29 @@
+"""The epsilon history buffer: what the model said on the newest REAL evaluations."""
+
+from typing import NamedTuple
+
+import torch
+
+
+class Entry(NamedTuple):
+    """One REAL evaluation: its sigma and the value kept of it (float32, shape of x; see ``space.py``)."""
+
+    sigma: float
+    value: torch.Tensor
+
+
+class History:
+    """REAL entries, oldest first, at most ``capacity`` of them; only REAL values may be appended."""
+
+    def __init__(self, capacity):
+        self.capacity = capacity
+        self.entries: list[Entry] = []
+
+    def __len__(self):
+        return len(self.entries)
+
+    def append(self, sigma, value):
+        """Add a REAL value; one at the same sigma is replaced (two nodes that coincide carry no slope)."""
+        if self.entries and self.entries[-1].sigma == sigma:
+            self.entries.pop()
+        self.entries = [*self.entries, Entry(sigma, value)][-self.capacity:]

@@ -1,0 +1,175 @@
+"""Which gaps are worth taking: the error a gap leaves, the best way to spend calls, two policies built on both.
+
+Two measured regularities carry it (guidance 2 and 5, VE and flow, three schedules). The model's curve bends evenly in
+half-log-SNR lambda: its second derivative in sigma is a constant ``kappa`` times ``(d lambda / d sigma)^2``, within a
+factor of a few over a run, where the curvature in sigma itself spans four decades. And an error of the state weighs as
+it would on the VE path: one at flow time t counts ``1 / (1 - t)`` times, because early errors grow.
+"""
+
+import functools
+import math
+from dataclasses import dataclass
+
+import torch
+
+from .policy import Decision
+
+LONGEST_GAP = 5  # skips in a row, unless a plan with few calls needs more
+FINAL_SHARE = 0.25  # of the summed gap errors, what remains in the final latent (median, measured)
+
+
+def is_flow(sigmas):
+    """Schedules that stay within [0, 1] are read as flow time. A VE run that starts there (img2img) is only planned
+    with more calls near its start than it needs; nothing else depends on the answer."""
+    return sigmas[0] <= 1
+
+
+def signal(sigma, flow):
+    """Weight of the signal in the state: 1 on VE, ``1 - t`` on flow, kept off 0."""
+    return max(1 - sigma, 5e-3) if flow else 1.0
+
+
+def bend(sigma, flow):
+    """``(d lambda / d sigma)^2``: ``sigma^-2`` on VE schedules, ``(sigma (1 - sigma))^-2`` on flow ones."""
+    return (sigma * signal(sigma, flow)) ** -2
+
+
+def gap_error(sigmas, before, last, end):
+    """Error of x at step ``end``, per unit of kappa and of signal, when the steps from ``last`` to it are skipped.
+
+    ``sum_j (sigma_j - sigma_{j+1}) (sigma_b / sigma_{j+1}) bend_j |sigma_j - sigma_a| (|sigma_b - sigma_j| + |sigma_j -
+    sigma_h|)`` (design 3.4): what correction leaves, plus what the extrapolation did to the state meanwhile.
+    a = ``last`` and h = ``before`` are the two newest REAL steps, b = ``end``.
+    """
+    flow, total = is_flow(sigmas), 0.0
+    for j in range(last + 1, end):
+        sigma, following = sigmas[j], sigmas[j + 1]
+        spread = abs(sigmas[end] - sigma) + abs(sigma - sigmas[before])
+        total += (sigma / following - 1) * bend(sigma, flow) * abs(sigma - sigmas[last]) * spread
+    return total * sigmas[end] / signal(sigmas[end], flow)
+
+
+class Planner:
+    """Shortest paths over gaps: the least sum of squared gap errors for every number of REAL steps still to come."""
+
+    def __init__(self, sigmas, protect_first, protect_last, longest_gap):
+        self.sigmas = sigmas
+        self.final = len(sigmas) - 2  # the last step; a plan always makes it REAL
+        self.first = min(max(protect_first, 2), self.final + 1)
+        self.windows = self.final - max(protect_last, 1)  # no gap may reach past this step
+        self.reach = longest_gap + 1
+        self._rest = {}
+        for last in range(self.final, self.first - 2, -1):
+            for before in range(max(last - self.reach, 0), last):
+                self._rest[before, last] = self._solve(before, last)
+
+    def ends(self, last):
+        """Steps that may follow ``last`` as the next REAL one."""
+        return range(last + 1, max(last + 1, min(last + self.reach, self.windows + 1)) + 1)
+
+    def cost(self, before, last, end):
+        return gap_error(self.sigmas, before, last, end) ** 2
+
+    def _solve(self, before, last):
+        """Least cost from REAL steps ``before``, ``last`` to the end, by calls still to come: float64 ``[steps]``."""
+        if last == self.final:
+            rest = torch.full((self.final + 1,), math.inf, dtype=torch.float64)
+            rest[0] = 0.0
+            return rest
+        ways = torch.stack([self._rest[last, end] + self.cost(before, last, end) for end in self.ends(last)])
+        return torch.cat([ways.new_tensor([math.inf]), ways.amin(dim=0)[:-1]])
+
+    def rest(self, before, last):
+        """As ``_solve``, for any two REAL steps (a gap longer than planned has its own first cost only)."""
+        known = self._rest.get((before, last))
+        return self._solve(before, last) if known is None else known
+
+    def next_real(self, before, last, calls):
+        """The next REAL step of the cheapest path with ``calls`` more REAL steps."""
+
+        def total(end):
+            return self.cost(before, last, end) + float(self._rest[last, end][calls - 1])
+
+        return min(self.ends(last), key=total)
+
+
+@functools.lru_cache(maxsize=8)
+def planner(sigmas, protect_first, protect_last, longest_gap):
+    """A ``Planner``, kept for the next step and the next run of the same schedule."""
+    return Planner(sigmas, protect_first, protect_last, longest_gap)
+
+
+@dataclass(frozen=True)
+class ErrorControl:
+    """Modes ``auto`` and the presets: the fewest calls that keep the final latent's estimated error in ``tolerance``.
+
+    The error is relative, rms over rms(denoised), of the worst sample. Kappa is a maximum over the back-tests so far
+    that halves with every REAL step; the plan is made anew as it changes. A past gap stays on the bill at the curvature
+    that the back-test across it showed.
+    """
+
+    tolerance: float
+    protect_first: int
+    protect_last: int
+    longest_gap: int
+
+    def decide(self, situation):
+        if not situation.kappas or len(situation.real_steps) < self.protect_first:
+            return Decision(False, "warm-up")
+        plan = planner(situation.sigmas, self.protect_first, self.protect_last, self.longest_gap)
+        if situation.step > plan.windows:
+            return Decision(False, "protected last")
+        real, kappa, spent = situation.real_steps, 0.0, 0.0
+        for before, last, end in zip(real, real[1:], real[2:], strict=False):
+            seen = situation.kappas.get(end, kappa)
+            kappa = max(seen, kappa / 2)
+            spent += seen**2 * plan.cost(before, last, end)
+        totals = FINAL_SHARE * (spent + kappa**2 * plan.rest(*real[-2:])).sqrt()
+        possible = [n for n, total in enumerate(totals.tolist()) if total <= self.tolerance]
+        calls = possible[0] if possible else plan.final - real[-1]
+        estimate = float(totals[calls])
+        sign = "<=" if possible else ">"
+        reason = f"estimate {estimate:.4f} {sign} {self.tolerance:g}"
+        return Decision(situation.step != plan.next_real(*real[-2:], calls), reason, estimate)
+
+    def check(self, steps):
+        pass
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Modes ``calls:N`` and ``calls:P%``: exactly that many REAL steps, at the least sum of squared gap errors."""
+
+    calls: int | None
+    share: float | None
+    protect_first: int
+    protect_last: int
+    longest_gap: int
+
+    def decide(self, situation):
+        calls = self.real_steps(situation.steps)
+        if situation.step < self.opening or calls == situation.steps:
+            return Decision(False, "warm-up" if situation.step < self.opening else "planned")
+        real = situation.real_steps
+        left, way = calls - len(real), situation.steps - 1 - real[-1]
+        if left <= 0:
+            return Decision(situation.step < situation.steps - max(self.protect_last, 1), "planned")
+        needed = math.ceil((situation.steps - self.opening) / max(calls - self.opening, 1))
+        plan = planner(situation.sigmas, self.protect_first, self.protect_last, max(self.longest_gap, needed))
+        return Decision(situation.step != plan.next_real(*real[-2:], min(left, way)), "planned")
+
+    def check(self, steps):
+        protected = min(self.opening + max(self.protect_last, 1), steps)
+        if self.calls is not None and not protected <= self.calls <= steps:
+            raise ValueError(
+                f"calls:{self.calls} in a run of {steps} steps; expected {protected} (the protected steps) to {steps}"
+            )
+
+    @property
+    def opening(self):
+        return max(self.protect_first, 2)
+
+    def real_steps(self, steps):
+        """REAL steps of a run; a percentage is rounded, and never below the protected steps."""
+        wanted = self.calls if self.calls is not None else round(self.share * steps)
+        return min(steps, max(wanted, self.opening + max(self.protect_last, 1)))

@@ -1,0 +1,90 @@
+"""What a run did, step by step: REAL or SKIP, why, at which sigma, with which error estimate."""
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+
+REAL, SKIP = "REAL", "SKIP"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One evaluation the sampler asked for. A step has one record, or several in a multi-evaluation sampler."""
+
+    step: int
+    sigma: float
+    kind: str  # REAL or SKIP
+    reason: str
+    estimate: float | None = None
+
+
+@dataclass
+class Report:
+    """The records of one run and what follows from them; ``notes`` are remarks for the user."""
+
+    mode: str
+    steps: int
+    records: list[Record] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def evaluations(self):
+        """Model evaluations the bare sampler would have made so far."""
+        return len(self.records)
+
+    @property
+    def calls(self):
+        """NFE: REAL model evaluations."""
+        return sum(record.kind == REAL for record in self.records)
+
+    @property
+    def sequence(self):
+        """One letter a step, R or S, in order."""
+        return "".join(record.kind[0] for record in self.first_records())
+
+    @property
+    def estimate(self):
+        """The largest error estimate any SKIP was made at, or None."""
+        return max((r.estimate for r in self.records if r.kind == SKIP and r.estimate is not None), default=None)
+
+    def first_records(self):
+        """Each step's first record."""
+        return list({record.step: record for record in reversed(self.records)}.values())[::-1]
+
+    def reasons(self):
+        """How often each reason was given, figures removed: ``{"REAL anchor": 4, ...}``."""
+        return dict(Counter(f"{r.kind} {r.reason.rstrip('0123456789.<=> e-')}" for r in self.records))
+
+    def line(self):
+        """``FSampler fast: 9/20 calls (55 % skipped), estimate 0.006``."""
+        total = self.evaluations
+        share = round(100 * (total - self.calls) / total) if total else 0
+        estimate = "" if self.estimate is None else f", estimate {self.estimate:.2g}"
+        notes = "".join(f"; {note}" for note in self.notes)
+        return f"FSampler {self.mode}: {self.calls}/{total} calls ({share} % skipped){estimate}{notes}"
+
+    def table(self):
+        """A fixed-width table, one row an evaluation."""
+        rows = [f"{'step':>4}  {'sigma':>10}  kind  {'estimate':>9}  reason"]
+        for r in self.records:
+            estimate = "" if r.estimate is None else f"{r.estimate:.5f}"
+            rows.append(f"{r.step:>4}  {r.sigma:>10.5f}  {r.kind}  {estimate:>9}  {r.reason}")
+        return "\n".join([*rows, self.line()])
+
+    def to_dict(self):
+        """Plain data for JSON."""
+        return {
+            "mode": self.mode, "steps": self.steps, "calls": self.calls, "evaluations": self.evaluations,
+            "sequence": self.sequence, "estimate": self.estimate, "reasons": self.reasons(), "notes": list(self.notes),
+            "records": [asdict(record) for record in self.records],
+        }
+
+    def to_json(self):
+        """``to_dict`` as text."""
+        return json.dumps(self.to_dict(), indent=2)
+
+    def chart(self):
+        """The per-step chart as a PIL image; see ``chart.draw``. Needs Pillow."""
+        from .chart import draw
+
+        return draw([self])

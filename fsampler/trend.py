@@ -1,0 +1,22 @@
+"""The learned trend: how much of the extrapolated change came true, learned from the history's own back-test.
+
+What the paper's learning stabilizer wanted to be: it scales the change since the last REAL value, not the value. Smooth
+problems keep alpha near 1 (full extrapolation); under strong guidance it falls toward 0 (hold the last value).
+"""
+
+import torch
+
+from .norms import dot
+
+ALPHA_RANGE = (0.0, 1.2)
+DECAY = 0.5
+
+
+def learn_trend(alpha, change, trend):
+    """``alpha <- (alpha + <change, trend> / <trend, trend>) / 2``, the new term clamped to [0, 1.2].
+
+    ``change`` is the REAL value minus the last REAL one, ``trend`` the extrapolated change (both ``[B, ...]``);
+    ``alpha`` is ``[B, 1, ..., 1]``, or None before the first back-test (predictions then use 1).
+    """
+    came_true = (dot(change, trend) / dot(trend, trend).clamp_min(torch.finfo(trend.dtype).tiny)).clamp(*ALPHA_RANGE)
+    return came_true if alpha is None else DECAY * alpha + (1 - DECAY) * came_true

@@ -1,0 +1,102 @@
+"""What every solver shares: input checks, precision, the loop, the Euler/DDIM map.
+
+Contract, k-diffusion's: `sample(model, x, sigmas, extra_args=None, callback=None, disable=None, **options)`, where
+`model(x, sigma of shape [B], **extra_args)` returns `denoised`, and `callback` receives a dict with x, i, sigma,
+sigma_hat and denoised once a step, after the step's first model call. `disable` is k-diffusion's tqdm switch: accepted,
+and without effect, since no bar is shown.
+
+All solvers integrate dx/dsigma = (x - denoised) / sigma, the probability-flow ODE of VE AND of flow models, so
+lambda = -log(sigma) serves both and is finite at flow sigma = 1. A step to sigma = 0 returns `denoised`.
+
+Precision: half-precision x is integrated in float32, the model still gets it in its own dtype, and so does the caller.
+The sigma vector has the precision of the state: a half sigma would be off by up to 1e-3 (float16) or 8e-3 (bfloat16).
+"""
+
+import math
+from collections import deque
+from collections.abc import Callable
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .ancestral import Noise
+
+
+class Node(NamedTuple):
+    """A point of the trajectory at which the model was called: x and denoised at sigma."""
+
+    sigma: float
+    x: Tensor
+    denoised: Tensor
+
+
+# advance(history, target, sigma_next, evaluate) -> x at sigma `target` > 0. `history` holds Nodes, newest (the present
+# one) first; target <= sigma_next, and lower only on ancestral steps; evaluate(x, sigma) calls the model.
+Advance = Callable[[deque[Node], float, float, Callable[[Tensor, float], Tensor]], Tensor]
+
+
+def euler_step(x: Tensor, denoised: Tensor, sigma: float, target: float) -> Tensor:
+    """Move x along its line to `denoised`: r x + (1 - r) denoised, r = target / sigma."""
+    return torch.lerp(x, denoised, (sigma - target) / sigma)
+
+
+def check_x(x: Tensor) -> None:
+    """Raise ValueError unless x is a floating-point batch."""
+    if not x.is_floating_point() or x.ndim == 0:
+        raise ValueError(f"x has dtype {x.dtype} and shape {tuple(x.shape)}; expected a floating-point batch")
+
+
+def check_sigmas(sigmas: Tensor, flow: bool = False) -> list[float]:
+    """Return sigmas as floats (the only device-to-host copy of a run); raise ValueError where they are no schedule."""
+    if sigmas.ndim != 1 or len(sigmas) < 2:
+        raise ValueError(f"sigmas has shape {tuple(sigmas.shape)}; expected one dimension with at least two entries")
+    levels = [float(sigma) for sigma in sigmas.tolist()]
+    for i, sigma in enumerate(levels):
+        if not math.isfinite(sigma):
+            raise ValueError(f"non-finite sigma {sigma} at index {i}; expected finite sigmas")
+        if sigma < 0:
+            raise ValueError(f"negative sigma {sigma} at index {i}; expected sigmas >= 0")
+        if flow and sigma > 1:
+            raise ValueError(f"sigma {sigma} at index {i}; expected sigmas in [0, 1] on a flow model")
+        if i and sigma >= levels[i - 1]:
+            what = "repeated" if sigma == levels[i - 1] else "increasing"
+            raise ValueError(f"{what} sigma {sigma} at index {i}; expected strictly decreasing sigmas")
+        if sigma == 0 and i < len(levels) - 1:
+            raise ValueError(f"sigma 0 at index {i} of {len(levels)}; expected only the last sigma to be 0")
+    return levels
+
+
+@torch.no_grad()
+def solve(
+    advance: Advance,
+    model: Callable[..., Tensor],
+    x: Tensor,
+    sigmas: Tensor,
+    extra_args: dict | None = None,
+    callback: Callable[[dict], None] | None = None,
+    noise: Noise | None = None,
+    memory: int = 1,
+) -> Tensor:
+    """Run `advance` over the schedule, remembering `memory` nodes; return x at the last sigma, a new tensor."""
+    noise = noise or Noise()
+    check_x(x)
+    levels = check_sigmas(sigmas, noise.flow)
+    dtype, extra = x.dtype, extra_args or {}
+    x = x.to(torch.promote_types(dtype, torch.float32))
+
+    def evaluate(x: Tensor, sigma: float) -> Tensor:
+        return model(x.to(dtype), x.new_full((x.shape[0],), sigma), **extra).to(x.dtype)
+
+    history: deque[Node] = deque(maxlen=memory)
+    for i, (sigma, sigma_next) in enumerate(pairwise(levels)):
+        denoised = evaluate(x, sigma)
+        if callback is not None:
+            callback({"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i], "denoised": denoised})
+        history.appendleft(Node(sigma, x, denoised))
+        target, scale, up = noise.split(sigma, sigma_next)
+        # h is infinite at target 0, where x tends to `denoised`; a copy, since the model may keep its own
+        x = denoised.clone() if target == 0 else advance(history, target, sigma_next, evaluate)
+        x = noise.add(x, scale, up, sigmas[i], sigmas[i + 1])
+    return x.to(dtype)
