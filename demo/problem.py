@@ -24,10 +24,11 @@ def load_network(path=WEIGHTS, device="cpu"):
     except (OSError, SafetensorError) as error:
         raise ValueError(f"cannot read weights {str(path)!r}: {error}; expected model.safetensors") from error
     network = DemoNet()
-    expected, found = set(network.state_dict()), set(weights)
+    expected = {(name, value.shape) for name, value in network.state_dict().items()}
+    found = {(name, value.shape) for name, value in weights.items()}
     if expected != found:
-        odd = sorted(expected ^ found)[0]
-        raise ValueError(f"weights {str(path)!r} do not fit the demo network: {odd!r} is missing or unknown")
+        odd = min(expected ^ found)[0]
+        raise ValueError(f"weights {str(path)!r} do not fit the demo network: {odd!r} is missing, unknown or misshapen")
     network.load_state_dict({name: value.float() for name, value in weights.items()})
     return network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
 
@@ -62,7 +63,7 @@ class Denoiser:
 
 
 def start(count, seed, prediction, sigma_max):
-    """Labels ``[count]`` (classes in turn) and a first ``x [count, 3, 64, 64]``; image i depends on seed and i alone."""
+    """Labels ``[count]`` (classes in turn) and ``x [count, 3, 64, 64]`` at the start; image i depends on seed and i."""
     labels = torch.arange(count) % len(CLASSES)
     noise = torch.stack([
         torch.randn(3, IMAGE_SIZE, IMAGE_SIZE, generator=torch.Generator().manual_seed(seed * 100_003 + i))

@@ -42,7 +42,7 @@ def _lane(pen, report, top, width, small, normal):
     bottom = top + 26 + BAR
     every = max(1, -(-len(records) // 25))
     for i, record in enumerate(records):
-        x0, x1 = LEFT + i * step_width, LEFT + (i + 1) * step_width - max(1, step_width * 0.08)
+        x0, x1 = LEFT + i * step_width, LEFT + (i + 1) * step_width - max(min(1, step_width / 2), step_width * 0.08)
         real = record.kind == "REAL"
         pen.rectangle((x0, bottom - BAR, x1, bottom), fill=REAL_COLOUR if real else SKIP_COLOUR, outline=FAINT)
         if record.estimate is not None and largest > 0:

@@ -30,6 +30,7 @@ class Clock:
         self.sigmas = sigmas
         self.shares_ends = False  # steps end with an evaluation at the next step's sigma (heun and its kin)
         self._last = None
+        self._reached = 0
 
     def locate(self, sigma):
         """The 0-based step of an evaluation at ``sigma``, one after the last sigma given."""
@@ -40,8 +41,10 @@ class Clock:
         if on_node and step > 0 and repeated:
             self.shares_ends = True
         elif on_node and step > 0 and self.shares_ends:
-            return step - 1
-        return min(step, len(self.sigmas) - 2)
+            step -= 1
+        # never back: a sampler that looks ahead and returns (heunpp2) is in the furthest step it has asked for
+        self._reached = max(self._reached, min(step, len(self.sigmas) - 2))
+        return self._reached
 
     def _nearest(self, sigma):
         """The last step whose sigma is not below the given one; a sigma above the schedule belongs to step 0."""

@@ -150,7 +150,7 @@ def _parse_mode(mode, text):
     if "/" in text:
         match = re.fullmatch(r"h(\d+)/s(\d+)", text)
         if not match:
-            wrong = re.match(r"h\d*/?s?\d*", text)
+            wrong = re.match(r"h(\d+(/(s\d*)?)?)?", text)
             refuse(wrong.end() if wrong else 0, "hN/sK")
         if not 2 <= int(match[1]) <= 4:
             refuse(1, "an order N from 2 to 4")

@@ -37,10 +37,10 @@ class Gap:
         """
         # sum of w_j times j's place in the gap: 0 at the REAL step before it, 1 at the one after
         late = (self.moment - before.sigma * self.weight) / (sigma - before.sigma)
-        return sigma * (before.value * (self.weight - late) + value * late - self.used)
+        return (value * late).add_(before.value, alpha=self.weight - late).sub_(self.used).mul_(sigma)
 
 
 def land(denoised, delta, sigma, sigma_next):
     """``denoised`` changed so that Euler's step lands where it would from ``x + delta``; unchanged at the last step."""
     ratio = sigma_next / sigma
-    return denoised + delta * (ratio / (1 - ratio))
+    return torch.add(denoised, delta, alpha=ratio / (1 - ratio))

@@ -5,11 +5,11 @@ A sampler sees a callable ``model(x, sigma, **extra) -> denoised`` and nothing e
 
 import torch
 
-from .clock import Clock, check_schedule
+from .clock import MATCH, Clock, check_schedule
 from .correct import Gap, land
 from .extrapolate import newest, usable_order
 from .history import Entry, History
-from .norms import dot, norm, rms
+from .norms import dot, norm, rms, weighted_sum
 from .plan import bend, is_flow
 from .policy import Decision, Never, Situation
 from .report import REAL, SKIP, Record, Report
@@ -40,9 +40,9 @@ class SkippingDenoiser:
         config.policy.check(len(self.sigmas) - 1)
         self.report = Report(config.mode, len(self.sigmas) - 1)
         self.clock = Clock(self.sigmas)
-        self.history = History(capacity=max(config.order, 3))
+        self._first_end = self.sigmas[1] * (1 - MATCH)
+        self.history = History(capacity=max(config.order, 3 if config.gate or "learning" in config.stabilizer else 2))
         self.space = "epsilon" if config.space == "auto" else config.space
-        self.correct = config.correct
         self.gap = Gap()
         self.alpha = self.ratio = self.last_epsilon = self.origin = None
         self.step, self.decision, self.real_steps, self.skips_in_row = None, None, [], 0
@@ -62,6 +62,7 @@ class SkippingDenoiser:
         self._decide(now)
         if self.decision.skip:
             return self._skip(prediction, state, now["sigma"][0]).to(x.dtype)
+        del prediction  # not kept alive beside the model
         return self._real(x, sigma, extra, state, now["sigma"][0])
 
     def finish(self):
@@ -98,7 +99,7 @@ class SkippingDenoiser:
         if order is None:
             return None
         entries, weights = newest(self.history.entries, order, self.config.nodes, level)
-        return sum(weight * entry.value for weight, entry in zip(weights, entries, strict=True)), entries[-1].value
+        return weighted_sum([entry.value for entry in entries], weights), entries[-1].value
 
     def _predict(self, state, level):
         """The value a SKIP would use, stabilized; None while the history is too short."""
@@ -139,14 +140,14 @@ class SkippingDenoiser:
 
     def _denoised_of_order(self, order, state, level):
         entries, weights = newest(self.history.entries, order, self.config.nodes, level)
-        value = sum(weight * entry.value for weight, entry in zip(weights, entries, strict=True))
-        return decode(self.space, value, state, level)
+        return decode(self.space, weighted_sum([entry.value for entry in entries], weights), state, level)
 
     # -- the decision --------------------------------------------------------------------------------------------
 
     def _learn_figures(self, now):
         """Take in what was transferred: was the last output finite, how curved is it, does the sampler add noise?"""
-        share = max(now.get("bad", [0.0]))
+        bad = now.get("bad", [0.0])
+        share = sum(bad) / len(bad)
         if share > 0:
             record = self.report.records[-1]
             raise FloatingPointError(
@@ -156,17 +157,17 @@ class SkippingDenoiser:
         if "kappa" in now:
             step = self.real_steps[-1]
             self.kappas[step] = max(*now["kappa"], self.kappas.get(step, 0.0))
-        if "noise" in now and max(now["noise"]) > STOCHASTIC_ABOVE:
-            self._assume_noisy()
+        # within the first step: dpmpp_2s_ancestral is at its end twice, without and then with noise
+        if "noise" in now and self._first_end <= now["sigma"][0] < self.origin[2]:
+            if max(now["noise"]) > STOCHASTIC_ABOVE:
+                self._assume_noisy()
 
     def _assume_noisy(self):
-        """An ancestral or SDE sampler: epsilon holds fresh noise, so predict ``denoised`` and leave the state alone."""
+        """An ancestral or SDE sampler: epsilon holds fresh noise, so extrapolate ``denoised`` from here on."""
         denoised, _, sigma = self.origin
-        self.report.notes.append("sampler adds noise: predicting denoised, no correction")
-        if self.config.space == "auto":
-            self.space = "denoised"
-            self.history.entries = [Entry(sigma, denoised)]
-        self.correct, self.origin = False, None
+        self.report.notes.append("sampler adds noise: predicting denoised")
+        self.space, self.origin = "denoised", None
+        self.history.entries = [Entry(sigma, denoised)]
 
     def _decide(self, now):
         """Ask the policy once a step; every evaluation of a step is of one kind."""
@@ -207,7 +208,7 @@ class SkippingDenoiser:
     def _skip(self, value, state, sigma):
         self._record(SKIP, sigma)
         following = self.sigmas[self.step + 1]
-        if self.correct and following > 0:
+        if self.config.correct and following > 0:
             self.gap = self.gap.add(self.space, value, sigma, following)
         return decode(self.space, value, state, sigma)
 
@@ -217,21 +218,25 @@ class SkippingDenoiser:
         if sigma <= 0:
             return denoised  # nothing follows that could use it
         answer = denoised.to(state.dtype)
-        self.pending = {"bad": 1 - torch.isfinite(answer).flatten(1).float().mean(dim=1)}
+        self.pending = {"bad": (~torch.isfinite(answer)).flatten(1).sum(dim=1) / answer[0].numel()}
         value = encode(self.space, answer, state, sigma)
         self._back_test(value, answer, sigma)
         following = self.sigmas[self.step + 1]
-        if self.gap.used is not None and following > 0:
+        # a rejected second evaluation may lie at the step's end or beside the last REAL one: nothing to interpolate
+        if self.gap.used is not None and 0 < following < sigma < self.history.entries[-1].sigma:
             delta = self.gap.delta(self.history.entries[-1], value, sigma)
+            del value
+            self.gap = Gap()
             value = encode(self.space, answer, state + delta, sigma)  # history remembers the corrected state
             denoised = land(answer, delta, sigma, following).to(x.dtype)
         self.gap = Gap()
         self.history.append(sigma, value)
         if "gradient" in self.config.stabilizer:
             self.last_epsilon = encode("epsilon", answer, state, sigma)
-        if self.config.space == "auto" and len(self.real_steps) == 1 and self.origin is None:
+        opening = len(self.real_steps) == 1 and self.origin is None
+        if opening and self.config.space == "auto" and self.space == "epsilon":
             self.origin = (answer, value, sigma)
-        elif len(self.real_steps) > 1:
+        elif sigma < self._first_end:
             self.origin = None
         return denoised
 
@@ -243,10 +248,11 @@ class SkippingDenoiser:
         predicted, last = known
         if "learning" in self.config.stabilizer and len(self.history) >= 3:
             self.ratio = learn_ratio(self.ratio, predicted, value, self.config.beta)
+        change, trend = value - last, predicted.sub_(last)
         if self.config.stabilizer == "trend":
-            self.alpha = learn_trend(self.alpha, value - last, predicted - last)
+            self.alpha = learn_trend(self.alpha, change, trend)
         before, after = self.history.entries[-2].sigma, self.history.entries[-1].sigma
-        bent = rms(value - predicted) / (abs(sigma - after) * abs(sigma - before)) / rms(denoised).clamp_min(1e-12)
+        bent = rms(change.sub_(trend)) / (abs(sigma - after) * abs(sigma - before)) / rms(denoised).clamp_min(1e-12)
         if self.space != "epsilon":
             bent = bent / sigma
         self.pending["kappa"] = bent / bend(after, is_flow(self.sigmas))

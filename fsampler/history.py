@@ -24,6 +24,5 @@ class History:
 
     def append(self, sigma, value):
         """Add a REAL value; one at the same sigma is replaced (two nodes that coincide carry no slope)."""
-        if self.entries and self.entries[-1].sigma == sigma:
-            self.entries.pop()
-        self.entries = [*self.entries, Entry(sigma, value)][-self.capacity:]
+        others = [entry for entry in self.entries if entry.sigma != sigma]
+        self.entries = [*others, Entry(sigma, value)][-self.capacity:]

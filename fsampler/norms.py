@@ -1,11 +1,20 @@
-"""Per-sample reductions: every image of a batch is judged on its own, so none depends on its neighbours."""
+"""Per-sample sums and reductions without a temporary latent; every image of a batch is judged on its own."""
 
 import torch
 
 
 def dot(a, b):
     """Inner product of each sample, ``[B, 1, ..., 1]`` for inputs ``[B, ...]``."""
-    return torch.linalg.vecdot(a.flatten(1), b.flatten(1)).reshape(-1, *[1] * (a.ndim - 1))
+    rows, columns = a.flatten(1).unsqueeze(1), b.flatten(1).unsqueeze(2)  # as a product of matrices: no a * b in memory
+    return torch.bmm(rows, columns).reshape(-1, *[1] * (a.ndim - 1))
+
+
+def weighted_sum(values, weights):
+    """``sum_i weights[i] * values[i]``, a new tensor."""
+    total = values[0] * weights[0]
+    for value, weight in zip(values[1:], weights[1:], strict=True):
+        total.add_(value * weight)
+    return total
 
 
 def norm(a):

@@ -114,7 +114,7 @@ class ErrorControl:
     longest_gap: int
 
     def decide(self, situation):
-        if not situation.kappas or len(situation.real_steps) < self.protect_first:
+        if not situation.kappas or len(situation.real_steps) < max(self.protect_first, 3):
             return Decision(False, "warm-up")
         plan = planner(situation.sigmas, self.protect_first, self.protect_last, self.longest_gap)
         if situation.step > plan.windows:
@@ -130,7 +130,7 @@ class ErrorControl:
         estimate = float(totals[calls])
         sign = "<=" if possible else ">"
         reason = f"estimate {estimate:.4f} {sign} {self.tolerance:g}"
-        return Decision(situation.step != plan.next_real(*real[-2:], calls), reason, estimate)
+        return Decision(situation.step < plan.next_real(*real[-2:], calls), reason, estimate)
 
     def check(self, steps):
         pass
@@ -147,16 +147,16 @@ class Budget:
     longest_gap: int
 
     def decide(self, situation):
-        calls = self.real_steps(situation.steps)
-        if situation.step < self.opening or calls == situation.steps:
-            return Decision(False, "warm-up" if situation.step < self.opening else "planned")
-        real = situation.real_steps
+        calls, real = self.real_steps(situation.steps), situation.real_steps
+        if len(real) < self.opening or calls == situation.steps:
+            return Decision(False, "warm-up" if len(real) < self.opening else "planned")
         left, way = calls - len(real), situation.steps - 1 - real[-1]
         if left <= 0:
             return Decision(situation.step < situation.steps - max(self.protect_last, 1), "planned")
-        needed = math.ceil((situation.steps - self.opening) / max(calls - self.opening, 1))
+        fixed = self.opening + max(self.protect_last, 1) - 1  # REAL steps that end no gap
+        needed = math.ceil((situation.steps - fixed) / (calls - fixed))
         plan = planner(situation.sigmas, self.protect_first, self.protect_last, max(self.longest_gap, needed))
-        return Decision(situation.step != plan.next_real(*real[-2:], min(left, way)), "planned")
+        return Decision(situation.step < plan.next_real(*real[-2:], min(left, way)), "planned")
 
     def check(self, steps):
         protected = min(self.opening + max(self.protect_last, 1), steps)

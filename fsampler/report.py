@@ -1,10 +1,12 @@
 """What a run did, step by step: REAL or SKIP, why, at which sigma, with which error estimate."""
 
 import json
+import re
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 
 REAL, SKIP = "REAL", "SKIP"
+_FIGURES = re.compile(r"(\s+([<>]=?|-?(\d\S*|nan|inf)))+$")  # those a reason ends in
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Report:
 
     def reasons(self):
         """How often each reason was given, figures removed: ``{"REAL anchor": 4, ...}``."""
-        return dict(Counter(f"{r.kind} {r.reason.rstrip('0123456789.<=> e-')}" for r in self.records))
+        return dict(Counter(f"{r.kind} {_FIGURES.sub('', r.reason)}" for r in self.records))
 
     def line(self):
         """``FSampler fast: 9/20 calls (55 % skipped), estimate 0.006``."""

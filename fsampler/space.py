@@ -13,7 +13,7 @@ SPACES = ("epsilon", "residual", "denoised")
 def encode(space, denoised, x, sigma):
     """The model's answer at ``(x, sigma)`` in the given space; all tensors of one shape, ``sigma`` > 0."""
     if space == "epsilon":
-        return (x - denoised) / sigma
+        return (x - denoised).div_(sigma)
     if space == "residual":
         return denoised - x
     return denoised

@@ -1,8 +1,10 @@
-"""Load the repository root as the package `comfyui_fsampler`."""
+"""Load the repository root as the package `comfyui_fsampler`, make `gaussian` importable, keep torch on one thread."""
 
 import importlib.util
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -13,3 +15,16 @@ if "comfyui_fsampler" not in sys.modules:
     module = importlib.util.module_from_spec(spec)
     sys.modules["comfyui_fsampler"] = module
     spec.loader.exec_module(module)
+
+sys.path.append(str(Path(__file__).parent))  # pytest's importlib mode leaves it out; tests import `gaussian`, `toys`
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """The tensors are tiny, and the machine is shared."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

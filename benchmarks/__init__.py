@@ -1,0 +1,1 @@
+"""Reproducible measurements; every figure of the README comes from a command in here."""

@@ -1,0 +1,84 @@
+"""The matrix: which model, schedule and sampler a cell is, and how two results are compared."""
+
+import functools
+from typing import NamedTuple
+
+import torch
+from torchmetrics.functional.image import structural_similarity_index_measure as ssim
+
+from ..demo.problem import Denoiser, load_network, start, to_pixels
+from ..demo.schedules import sigmas_for
+from ..fsampler import sample
+from ..samplers import SOLVERS
+
+
+class Cell(NamedTuple):
+    """One column of a table, at one guidance scale and number of steps."""
+
+    prediction: str
+    schedule: str
+    sampler: str
+    cfg: float
+    steps: int = 20
+
+    @property
+    def title(self):
+        return f"{self.prediction} {self.sampler} {self.schedule}"
+
+
+COLUMNS = (
+    ("flow", "simple", "euler"), ("eps", "karras", "euler"), ("eps", "simple", "dpmpp_2m"), ("v", "simple", "euler"),
+)
+
+
+def cells(cfgs, steps=20):
+    """Every column at every guidance scale."""
+    return [Cell(*column, cfg, steps) for cfg in cfgs for column in COLUMNS]
+
+
+class Score(NamedTuple):
+    """Means over images against a reference; ``error`` is the worst image's rms error over the reference's rms."""
+
+    calls: int
+    ssim: float
+    psnr: float
+    error: float
+
+
+class Bench:
+    """Runs cells on one network with one set of noises, each at most once; all is measured against the full runs."""
+
+    def __init__(self, count, seed, network=None):
+        self.count, self.seed = count, seed
+        self.network = load_network() if network is None else network
+        self.full = functools.cache(lambda cell: self.run(cell, "off")[0])
+        self._score = functools.cache(self._measure)
+
+    def run(self, cell, mode, **options):
+        """``(final latent, Report)`` of one cell in one mode; ancestral noise is the same in every run."""
+        sigmas = sigmas_for(cell.schedule, cell.prediction, cell.steps)
+        labels, x = start(self.count, self.seed, cell.prediction, float(sigmas[0]))
+        model = Denoiser(self.network, labels, cell.prediction, cell.cfg)
+        torch.manual_seed(self.seed)
+        return sample(SOLVERS[cell.sampler], model, x, sigmas, mode, **options)
+
+    def score(self, cell, mode, **options):
+        """One mode of a cell against its full run."""
+        return self._score(cell, mode, tuple(sorted(options.items())))
+
+    def _measure(self, cell, mode, options):
+        result, report = self.run(cell, mode, **dict(options))
+        return compare(result, self.full(cell), report.calls)
+
+    def fewer(self, cell, calls):
+        """The honest rival: the same sampler with that many steps, against the cell's full run."""
+        return compare(self.run(cell._replace(steps=calls), "off")[0], self.full(cell), calls)
+
+
+def compare(result, reference, calls):
+    """The ``Score`` of a latent ``[B, 3, H, W]`` against a reference of that shape."""
+    ours, theirs = to_pixels(result), to_pixels(reference)
+    mse = (ours - theirs).square().flatten(1).mean(dim=1).clamp_min(1e-12)
+    relative = (result - reference).flatten(1).norm(dim=1) / reference.flatten(1).norm(dim=1)
+    similarity = float(ssim(ours, theirs, data_range=1.0))
+    return Score(calls, similarity, float(-10 * mse.log10().mean()), float(relative.max()))

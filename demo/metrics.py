@@ -1,0 +1,19 @@
+"""How close two batches of images are: SSIM and PSNR, from torchmetrics."""
+
+import math
+
+import torch
+from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
+
+
+def similarity(images, reference):
+    """``(SSIM, PSNR in dB)`` of ``[B, 3, H, W]`` in [0, 1], means over the images.
+
+    PSNR is None where it is infinite: an image equals its reference.
+    """
+    if torch.equal(images, reference):
+        return 1.0, None
+    ssim = float(structural_similarity_index_measure(images, reference, data_range=1.0))
+    each = peak_signal_noise_ratio(images, reference, data_range=1.0, reduction="none", dim=(1, 2, 3))
+    psnr = float(each.mean())
+    return ssim, psnr if math.isfinite(psnr) else None

@@ -1,0 +1,202 @@
+"""The grammar of modes and options: everything valid is understood, everything else refused with its place."""
+
+import dataclasses
+import math
+
+import pytest
+from comfyui_fsampler.fsampler import DEFAULT_MODE, PAPER_MODES, PRESETS, VALID_FORMS, Config
+from comfyui_fsampler.fsampler.plan import Budget, ErrorControl
+from comfyui_fsampler.fsampler.policy import AtIndices, Cadence, Guarded, Never, PaperGate
+
+
+@pytest.mark.parametrize("order", [2, 3, 4])
+@pytest.mark.parametrize("k", [1, 2, 5, 99])
+def test_cadence(order, k):
+    config = Config.parse(f"h{order}/s{k}")
+    assert config.policy == Guarded(Cadence(order, k, 2), 2, 1)
+    assert config.order == order and config.mode == f"h{order}/s{k}"
+
+
+@pytest.mark.parametrize("text, order, indices", [
+    ("h2, 3, 4, 7", 2, (3, 4, 7)), ("3 6 8", 2, (3, 6, 8)), ("h4,9", 4, (9,)), ("h3 5 2,2", 3, (2, 5)), ("5", 2, (5,)),
+    (" H3 ,7 ", 3, (7,)), ("3,,4", 2, (3, 4)), ("0, 9999", 2, (0, 9999)),
+])  # fmt: skip
+def test_indices(text, order, indices):
+    config = Config.parse(text)
+    assert config.policy == AtIndices(indices) and config.order == order
+
+
+def test_the_other_modes():
+    assert Config.parse("off").policy == Never()
+    assert Config.parse("adaptive").policy == Guarded(PaperGate(2, 4), 2, 1, 2)
+    assert Config.parse("auto").policy == ErrorControl(PRESETS["balanced"], 3, 1, 5)
+    for text, tolerance in (("0.004", 0.004), (".5", 0.5), ("1e-3", 0.001), ("2.5e-2", 0.025)):
+        assert Config.parse(f"auto:{text}").policy == ErrorControl(tolerance, 3, 1, 5)
+    assert Config.parse("calls:12").policy == Budget(12, None, 3, 1, 5)
+    assert Config.parse("calls:50%").policy == Budget(None, 0.5, 3, 1, 5)
+    assert Config.parse("calls:100%").policy == Budget(None, 1.0, 3, 1, 5)
+    assert Config.parse(" AUTO:0.01 ").mode == "auto:0.01"
+
+
+def test_presets_are_tolerances_in_order_and_balanced_is_the_default():
+    assert list(PRESETS) == ["quality", "balanced", "fast", "turbo"]
+    assert list(PRESETS.values()) == sorted(PRESETS.values())
+    for name, tolerance in PRESETS.items():
+        assert Config.parse(name).policy == Config.parse(f"auto:{tolerance}").policy
+        assert Config.parse(name).mode == name
+    assert Config.parse() == Config.parse("balanced") and DEFAULT_MODE == "balanced"
+
+
+def test_the_papers_modes_are_the_nine_and_adaptive():
+    nine = {f"h{n}/s{k}" for n, ks in ((2, (2, 3, 4, 5)), (3, (3, 4, 5)), (4, (4, 5))) for k in ks}
+    assert set(PAPER_MODES) == nine | {"adaptive"} and len(PAPER_MODES) == 10
+
+
+@pytest.mark.parametrize("mode", [*PAPER_MODES, "3, 4"])
+def test_the_papers_modes_have_the_papers_settings(mode):
+    config = Config.parse(mode)
+    assert (config.space, config.nodes, config.stabilizer, config.correct) == ("residual", "index", "none", False)
+    assert (config.beta, config.gamma, config.gate) == (0.9985, 2.0, mode == "adaptive")
+    if mode == "adaptive":
+        assert config.order == 3
+
+
+@pytest.mark.parametrize("mode", ["auto", "auto:0.1", "calls:9", "calls:9%", *PRESETS])
+def test_ours_have_ours(mode):
+    config = Config.parse(mode)
+    assert (config.order, config.space, config.nodes, config.stabilizer, config.correct) == (
+        2,
+        "auto",
+        "sigma",
+        "trend",
+        True,
+    )
+
+
+LIST = "a mode's name or a list of step numbers"
+CALLS, TOLERANCE = "a number of calls from 1, or a percentage from 1% to 100%", "a tolerance above 0 and below 1"
+BAD_MODES = [
+    ("h2/x3", 3, "hN/sK"), ("h2/", 3, "hN/sK"), ("h/s2", 1, "hN/sK"), ("h2s3/", 2, "hN/sK"),
+    ("/", 0, "hN/sK"), ("x2/s2", 0, "hN/sK"),
+    ("h2/s2 ", None, None), ("h2/s2x", 5, "hN/sK"), ("  h2/s2x", 7, "hN/sK"), ("h2/s-1", 4, "hN/sK"),
+    ("h1/s2", 1, "an order N from 2 to 4"), ("h5/s2", 1, "an order N from 2 to 4"),
+    ("h22/s2", 1, "an order N from 2 to 4"),
+    ("h2/s0", 4, "K from 1 to 99 calls"), ("h2/s100", 4, "K from 1 to 99 calls"),
+    ("auto:", 5, TOLERANCE), ("auto:0", 5, TOLERANCE), ("auto:1", 5, TOLERANCE), ("auto:-0.1", 5, TOLERANCE),
+    ("auto:nan", 5, TOLERANCE), ("auto:inf", 5, TOLERANCE), ("auto:1e-999", 5, TOLERANCE), (" auto:x", 6, TOLERANCE),
+    ("auto:0.1 ", None, None), ("auto: 0.1", 5, TOLERANCE), ("auto:0.0.4", 5, TOLERANCE),
+    ("calls:", 6, CALLS), ("calls:0", 6, CALLS), ("calls:-3", 6, CALLS), ("calls:0%", 6, CALLS),
+    ("calls:101%", 6, CALLS),
+    ("calls:12.5", 6, CALLS), ("calls:%", 6, CALLS), ("calls:5%%", 6, CALLS), ("\tcalls:x", 7, CALLS),
+    ("", 0, LIST), ("   ", 3, LIST), (",", 0, LIST), ("none", 0, LIST), ("h2", 0, LIST), ("h2,", 0, LIST),
+    ("h5, 3", 0, LIST),
+    ("h2, x", 4, LIST), ("3, 4, h2", 6, LIST), ("h2, 3, -4", 7, LIST), ("3, 4.5", 3, LIST), (" 3 12345", 3, LIST),
+    ("h2 h3 4", 3, LIST), ("fast:0.1", 0, LIST), ("turbo mode", 0, LIST), ("off, 3", 0, LIST), ("автo", 0, LIST),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text, position, expected", [case for case in BAD_MODES if case[1] is not None])
+def test_anything_else_is_refused_with_text_position_and_valid_forms(text, position, expected):
+    with pytest.raises(ValueError) as caught:
+        Config.parse(text)
+    message = str(caught.value)
+    assert message == f"unknown mode {text!r}: at position {position}, expected {expected}; valid forms: {VALID_FORMS}"
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("text", [text for text, position, _ in BAD_MODES if position is None])
+def test_blanks_around_a_mode_are_trimmed(text):
+    assert Config.parse(text) == Config.parse(text.strip())
+
+
+def test_the_valid_forms_name_every_kind_of_mode():
+    for form in (
+        "off",
+        "hN/sK",
+        "hN, i, j, ...",
+        "adaptive",
+        "auto",
+        "auto:TOLERANCE",
+        "calls:N",
+        "calls:P%",
+        *PRESETS,
+    ):
+        assert form in VALID_FORMS
+
+
+@pytest.mark.parametrize("mode", [None, 3, 0.5, b"auto", ["auto"]])
+def test_a_mode_that_is_no_text_is_refused(mode):
+    with pytest.raises(ValueError) as caught:
+        Config.parse(mode)
+    assert str(caught.value) == f"mode is {mode!r}; expected a text: {VALID_FORMS}"
+
+
+RANGES = {
+    "order": (2, 4), "protect_first": (0, 100), "protect_last": (0, 100), "anchor_interval": (0, 100),
+    "max_consecutive_skips": (1, 100), "beta": (0.0, 1.0), "gamma": (1.0, 5.0),
+}  # fmt: skip
+CHOICES = {
+    "space": ("auto", "epsilon", "residual", "denoised"), "nodes": ("sigma", "index"), "correct": (True, False),
+    "stabilizer": ("none", "trend", "learning", "gradient", "learning+gradient"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["h2/s2", "auto", "adaptive", "calls:9", "3, 4", "off"])
+@pytest.mark.parametrize("name", RANGES)
+def test_numeric_options_have_a_range(mode, name):
+    low, high = RANGES[name]
+    whole = isinstance(low, int)
+    for value in (low, high):
+        Config.parse(mode, **{name: value})
+    bad = [low - 1, high + 1, True, "2", math.nan, [2]] + ([low + 0.5] if whole else [])
+    for value in bad:
+        with pytest.raises(ValueError) as caught:
+            Config.parse(mode, **{name: value})
+        kind = "a whole number" if whole else "a number"
+        assert str(caught.value) == f"{name} is {value!r}; expected {kind} from {low} to {high}"
+
+
+@pytest.mark.parametrize("mode", ["h2/s2", "auto"])
+@pytest.mark.parametrize("name", CHOICES)
+def test_the_other_options_have_choices(mode, name):
+    for value in CHOICES[name]:
+        assert getattr(Config.parse(mode, **{name: value}), name) == value
+    for value in ("magic", "", 7, ["auto"]):
+        with pytest.raises(ValueError) as caught:
+            Config.parse(mode, **{name: value})
+        assert str(caught.value) == f"{name} is {value!r}; expected one of {', '.join(map(str, CHOICES[name]))}"
+
+
+@pytest.mark.parametrize("mode", ["h3/s4", "adaptive", "auto:0.01", "calls:9", "h4, 7"])
+def test_none_means_the_modes_own_default(mode):
+    assert Config.parse(mode, **dict.fromkeys([*RANGES, *CHOICES])) == Config.parse(mode)
+
+
+def test_options_reach_what_they_are_for():
+    policy = Config.parse("h2/s2", protect_first=5, protect_last=4, order=3).policy
+    assert policy == Guarded(Cadence(3, 2, 5), 5, 4)
+    policy = Config.parse(
+        "adaptive", protect_first=5, protect_last=4, anchor_interval=7, max_consecutive_skips=3
+    ).policy
+    assert policy == Guarded(PaperGate(5, 7), 5, 4, 3)
+    options = dict(protect_first=5, protect_last=4, max_consecutive_skips=3)
+    assert Config.parse("auto:0.1", **options).policy == ErrorControl(0.1, 5, 4, 3)
+    assert Config.parse("calls:9", **options).policy == Budget(9, None, 5, 4, 3)
+    assert Config.parse("adaptive", order=2).order == 2 and Config.parse("h2, 5", order=4).order == 4
+
+
+@pytest.mark.parametrize("value", [1, None])
+def test_an_unknown_option_is_a_type_error(value):
+    with pytest.raises(TypeError) as caught:
+        Config.parse("auto", skip_everything=value)
+    names = {*RANGES, *CHOICES}
+    assert str(caught.value).startswith("unknown option 'skip_everything'; expected one of ")
+    assert set(str(caught.value).split("one of ")[1].split(", ")) == names
+
+
+def test_a_config_is_frozen_and_hashable():
+    config = Config.parse("auto")
+    for field in dataclasses.fields(config):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(config, field.name, None)
+    assert hash(config) == hash(Config.parse("auto")) and config != Config.parse("auto", correct=False)

@@ -1,0 +1,528 @@
+"""The denoiser: off is nothing at all, a step is of one kind, samples do not mix, bad input stops it, nothing stays."""
+
+import gc
+import inspect
+import math
+import weakref
+
+import pytest
+import torch
+from comfyui_fsampler.fsampler import Config, SkippingDenoiser, sample
+from comfyui_fsampler.fsampler import denoiser as engine
+from comfyui_fsampler.samplers import SOLVERS
+from toys import Counted, heun, heunpp2, noise, problem, schedule, skips
+
+MODES = ["h2/s2", "h4/s4", "h3, 4, 5, 8", "adaptive", "auto:0.05", "calls:9"]
+TWO_STAGE = ["dpmpp_2s", "res_2s"]
+
+
+# ---- off, and runs without a skip
+
+
+@pytest.mark.parametrize("flow", [False, True])
+@pytest.mark.parametrize("name", sorted(SOLVERS))
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_off_is_the_bare_solver_to_the_last_bit(name, flow, dtype):
+    x, sigmas = noise(flow=flow, dtype=dtype), schedule(12, flow)
+    model = problem(flow, dtype)
+    counted = Counted(model)
+    result, report = sample(SOLVERS[name], counted, x, sigmas, "off")
+    assert torch.equal(result, SOLVERS[name](model, x, sigmas))
+    assert report.calls == report.evaluations == len(counted.sigmas) and set(report.sequence) == {"R"}
+    assert {record.reason for record in report.records} == {"off"} and not report.notes
+
+
+@pytest.mark.parametrize("mode", ["off", "h2/s2", "auto"])
+def test_the_model_gets_the_samplers_own_x_and_sigma_and_its_answer_goes_back_as_it_is(mode):
+    seen, answers = [], []
+
+    def model(x, sigma, **extra):
+        seen.append((x, sigma, extra))
+        answers.append(x / 2)
+        return answers[-1]
+
+    wrapped = SkippingDenoiser(model, schedule(6), Config.parse(mode))
+    x, sigma = noise(), schedule(6)[:1].expand(2)
+    result = wrapped(x, sigma, cond=3)
+    assert seen[0][0] is x and seen[0][1] is sigma and seen[0][2] == {"cond": 3} and result is answers[0]
+
+
+def test_off_keeps_no_x():
+    x = noise()
+    wrapped = SkippingDenoiser(lambda x, sigma: x / 2, schedule(6), Config.parse("off"))
+    kept = weakref.ref(x)
+    wrapped(x, schedule(6)[:1])
+    del x
+    assert kept() is None
+
+
+@pytest.mark.parametrize("name", sorted(SOLVERS))
+@pytest.mark.parametrize("mode", ["calls:100%", "0, 1", "h2/s50", "auto:1e-12"])
+def test_a_run_that_skips_nothing_is_the_bare_solver_too(name, mode):
+    x, sigmas = noise(), schedule(12)
+    result, report = sample(SOLVERS[name], problem(), x, sigmas, mode)
+    assert skips(report) == [] and torch.equal(result, SOLVERS[name](problem(), x, sigmas))
+
+
+# ---- what a skip uses: our own predictor, by hand
+
+
+def test_epsilon_against_sigma_with_the_learned_trend_by_hand():
+    """Steps 4 and 6 skipped: alpha from the back-tests at 2, 3 and 5 only, each with its decay."""
+    model, sigmas, x = (
+        problem(dtype=torch.float64),
+        schedule(10, dtype=torch.float64),
+        noise((1, 3), dtype=torch.float64),
+    )
+    seen = []
+    sample(
+        SOLVERS["euler"],
+        model,
+        x,
+        sigmas,
+        "4, 6",
+        space="epsilon",
+        nodes="sigma",
+        stabilizer="trend",
+        callback=seen.append,
+    )
+    s, alpha, known, checked = sigmas.tolist(), None, [], []
+    for i in range(8):
+        e = (seen[i]["x"] - seen[i]["denoised"]) / s[i]
+        if len(known) >= 2:
+            (s0, e0), (s1, e1) = known[-2:]
+            trend = (e1 - e0) / (s1 - s0) * (s[i] - s1)
+            if i in (4, 6):
+                expected = e1 + (1 if alpha is None else alpha) * trend
+                torch.testing.assert_close(e, expected, rtol=1e-4, atol=1e-6)
+                checked.append(float(alpha))
+            else:
+                new = min(max(float(((e - e1) * trend).sum() / (trend * trend).sum()), 0), 1.2)
+                alpha = new if alpha is None else (alpha + new) / 2
+        if i not in (4, 6):
+            known.append((s[i], e))
+    assert len(checked) == 2 and all(abs(a - 1) > 1e-3 for a in checked)
+
+
+@pytest.mark.parametrize("stabilizer", ["learning", "gradient", "learning+gradient"])
+@pytest.mark.parametrize("space", ["residual", "denoised"])
+def test_the_papers_stabilizers_in_a_run_by_hand(space, stabilizer):
+    """h2/s3 at 12 steps: skips at 5 and 9; L learns on REAL steps that have three values of history."""
+    model, sigmas, x = (
+        problem(True, torch.float64),
+        schedule(12, True, torch.float64),
+        noise((1, 3), True, dtype=torch.float64),
+    )
+    seen, beta, gamma = [], 0.7, 1.5
+    sample(
+        SOLVERS["euler"], model, x, sigmas, "h2/s3", space=space, stabilizer=stabilizer, beta=beta, gamma=gamma,
+        callback=seen.append,
+    )  # fmt: skip
+    s, ratio, known, d_last, checked = sigmas.tolist(), 1.0, [], None, 0
+    for i in range(11):
+        state, denoised = seen[i]["x"], seen[i]["denoised"]
+        value = denoised - state if space == "residual" else denoised
+        if i in (5, 9):
+            predicted = 2 * known[-1] - known[-2]
+            if "learning" in stabilizer:
+                assert abs(ratio - 1) > 1e-3
+                predicted = predicted / ratio
+            guess = state + predicted if space == "residual" else predicted
+            if "gradient" in stabilizer:
+                d = (state - guess) / s[i]
+                added = (gamma - 1) * (d - d_last)
+                added = added * min(1.0, float(0.25 * d.norm() / added.norm()))
+                guess = state - s[i] * (d + added)
+            torch.testing.assert_close(denoised, guess, rtol=1e-4, atol=1e-6)
+            checked += 1
+        else:
+            if len(known) >= 3:
+                seen_ratio = float((2 * known[-1] - known[-2]).norm() / value.norm())
+                ratio = min(max(beta * ratio + (1 - beta) * seen_ratio, 0.5), 2)
+            known.append(value)
+            d_last = (state - denoised) / s[i]
+    assert checked == 2
+
+
+# ---- multi-evaluation samplers
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("flow", [False, True])
+@pytest.mark.parametrize("solver", [*TWO_STAGE, heun, heunpp2])
+def test_all_evaluations_of_a_step_are_of_one_kind(solver, flow, mode):
+    solve = SOLVERS[solver] if isinstance(solver, str) else solver
+    sigmas = schedule(16, flow)
+    model = Counted(problem(flow))
+    result, report = sample(solve, model, noise(flow=flow), sigmas, mode)
+    by_step = {}
+    for record in report.records:
+        by_step.setdefault(record.step, []).append(record)
+    assert sorted(by_step) == list(range(16))
+    assert "S" in report.sequence or (solver is heunpp2 and mode.startswith("auto"))
+    rejected = any("rejected" in record.reason for record in report.records)
+    assert rejected or all(len({record.kind for record in records}) == 1 for records in by_step.values())
+    if solver in TWO_STAGE:
+        assert [len(by_step[i]) for i in range(16)] == [2] * 15 + [1]
+        for i, records in by_step.items():
+            assert all(sigmas[i] * 1.0001 >= record.sigma > sigmas[i + 1] for record in records)
+    assert [record.sigma for record in report.records if record.kind == "REAL"] == pytest.approx(model.sigmas)
+    assert result.isfinite().all()
+
+
+def test_a_calls_number_counts_steps_of_a_two_stage_solver():
+    model = Counted(problem())
+    _, report = sample(SOLVERS["res_2s"], model, noise(), schedule(16), "calls:9")
+    assert report.sequence.count("R") == 9 and len(model.sigmas) == report.calls == 2 * 9 - 1
+
+
+@pytest.mark.parametrize("solver", [*TWO_STAGE, heun])
+@pytest.mark.parametrize("nth", [1, 2, 3, 4])
+def test_a_prediction_rejected_within_a_step_makes_the_rest_of_it_real(solver, nth, monkeypatch):
+    """Also at heun's second evaluation, which lies at the step's end: there is nowhere left to land a correction."""
+    asked = []
+
+    def reject(*_):
+        asked.append(1)
+        return "by the test" if len(asked) == nth else None
+
+    monkeypatch.setattr(engine, "rejection", reject)
+    solve = SOLVERS[solver] if isinstance(solver, str) else solver
+    result, report = sample(solve, problem(), noise(), schedule(12), "calls:7")
+    rejected = [i for i, record in enumerate(report.records) if record.reason == "rejected: by the test"]
+    assert len({report.records[i].step for i in rejected}) == 1
+    assert all(report.records[i].kind == "REAL" for i in rejected) and result.isfinite().all()
+    assert "REAL rejected: by the test" in report.reasons()
+
+
+# ---- ancestral and deterministic
+
+
+@pytest.mark.parametrize("flow", [False, True])
+@pytest.mark.parametrize("steps", [8, 20, 50])
+@pytest.mark.parametrize("name", ["euler", "dpmpp_2m", "dpmpp_2s", "res_2s", "res_3m"])
+def test_fresh_noise_is_noticed_and_denoised_predicted(name, steps, flow):
+    torch.manual_seed(0)
+    model, seen = problem(flow), []
+    options = {"eta": 1.0, "flow": flow}
+    x = noise((4, 30, 3), flow)
+    _, report = sample(
+        SOLVERS[name], model, x, schedule(steps, flow), "calls:70%", stabilizer="none", correct=False,
+        callback=seen.append, solver_options=options,
+    )  # fmt: skip
+    assert report.notes == ["sampler adds noise: predicting denoised"]
+    skipped = skips(report)
+    assert skipped
+    if name in TWO_STAGE:
+        return
+    s, known, checked = schedule(steps, flow).tolist(), [], 0
+    for i, step in enumerate(seen[:-1]):
+        if i in skipped:  # linear in sigma through the last two REAL denoised
+            (s0, d0), (s1, d1) = known[-2:]
+            torch.testing.assert_close(step["denoised"], d1 + (d1 - d0) / (s1 - s0) * (s[i] - s1), rtol=1e-3, atol=1e-3)
+            checked += 1
+        else:
+            real = model(step["x"], torch.full((4,), s[i]))
+            assert torch.equal(step["denoised"], real)
+            known.append((s[i], real))
+    assert checked == len(skipped)
+
+
+@pytest.mark.parametrize("flow", [False, True])
+@pytest.mark.parametrize("steps", [4, 8, 20, 50])
+@pytest.mark.parametrize("name", [*sorted(SOLVERS), heun, heunpp2])
+def test_a_deterministic_solver_is_not_taken_for_a_noisy_one(name, steps, flow):
+    solve = SOLVERS[name] if isinstance(name, str) else name
+    for seed in range(3):
+        _, report = sample(solve, problem(flow), noise((2, 8, 3), flow, seed), schedule(steps, flow), "auto")
+        assert report.notes == []
+
+
+def test_asking_twice_at_the_first_sigma_is_not_noise():
+    """Nothing has moved yet, so there is nothing but rounding to judge by."""
+
+    def twice(model, x, sigmas, **_):
+        model(x, sigmas[:1].expand(2))
+        return SOLVERS["euler"](model, x, sigmas)
+
+    assert sample(twice, problem(), noise(), schedule(12), "calls:8")[1].notes == []
+
+
+# ---- batches, dtypes, shapes
+
+
+@pytest.mark.parametrize("flow", [False, True])
+@pytest.mark.parametrize("name", ["euler", "dpmpp_2m", "res_2s"])
+@pytest.mark.parametrize("mode", ["calls:9", "h2/s2", "h3, 4, 5, 8"])
+def test_a_sample_does_not_depend_on_its_neighbours(mode, name, flow):
+    x, sigmas = noise((4, 5, 3), flow), schedule(16, flow)
+    for options in ({}, {"stabilizer": "learning+gradient", "beta": 0.5}):
+        together, report = sample(SOLVERS[name], problem(flow), x, sigmas, mode, **options)
+        for i in range(4):
+            alone, single = sample(SOLVERS[name], problem(flow), x[i : i + 1], sigmas, mode, **options)
+            assert single.sequence == report.sequence and "S" in report.sequence
+            torch.testing.assert_close(together[i : i + 1], alone, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 5, 3), (2, 4, 5, 3), (2, 2, 3, 5, 3)])
+@pytest.mark.parametrize("mode", MODES)
+def test_the_layout_does_not_matter(mode, shape):
+    x, sigmas = noise(shape), schedule(16)
+    result, report = sample(SOLVERS["dpmpp_2m"], problem(), x, sigmas, mode)
+    assert result.shape == shape and "S" in report.sequence
+    model = lambda x, sigma: problem()(x.unflatten(1, (-1, 3)), sigma).flatten(1)  # noqa: E731
+    flat, same = sample(SOLVERS["dpmpp_2m"], model, x.flatten(1), sigmas, mode)
+    torch.testing.assert_close(result.flatten(1), flat, rtol=1e-4, atol=1e-4)
+    assert report.sequence == same.sequence
+
+
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float16, 0.02), (torch.bfloat16, 0.1), (torch.float64, 1e-5)])
+@pytest.mark.parametrize("mode", ["calls:9", "h2/s2"])
+def test_other_dtypes_stay_themselves_and_near_float32(mode, dtype, tolerance):
+    seen = set()
+
+    def model(x, sigma):
+        seen.add(x.dtype)
+        return (
+            problem(True)(x.float(), sigma.float()).to(dtype)
+            if dtype != torch.float64
+            else problem(True, dtype)(x, sigma)
+        )
+
+    sigmas = schedule(16, True)
+    result, report = sample(SOLVERS["euler"], model, noise((4, 3), True, dtype=dtype), sigmas, mode)
+    same, expected = sample(SOLVERS["euler"], problem(True), noise((4, 3), True), sigmas, mode)
+    assert result.dtype == dtype and seen == {dtype} and report.sequence == expected.sequence
+    torch.testing.assert_close(result.float(), same, rtol=tolerance, atol=tolerance)
+
+
+def test_a_predicted_value_has_the_dtype_of_x():
+    kinds = set()
+    wrapped = SkippingDenoiser(lambda x, sigma: x * 0.5, schedule(8), Config.parse("calls:5"))
+    x = noise(dtype=torch.float16)
+    for sigma in schedule(8)[:-1]:
+        kinds.add(wrapped(x, sigma.expand(2)).dtype)
+        x = (x * 0.9).to(torch.float16)
+    assert kinds == {torch.float16} and "S" in wrapped.report.sequence
+
+
+def test_sigma_may_be_a_scalar_tensor():
+    runs = []
+    for shape in ((), (2,)):
+        wrapped, x = (
+            SkippingDenoiser(lambda x, sigma: x / (1 + sigma.flatten()[0]), schedule(8), Config.parse("calls:5")),
+            noise(),
+        )
+        for sigma, following in zip(schedule(8)[:-1], schedule(8)[1:], strict=True):
+            x = torch.lerp(wrapped(x, sigma.expand(shape)), x, following / sigma)
+        runs.append((x, wrapped.finish()))
+    assert torch.equal(runs[0][0], runs[1][0]) and runs[0][1] == runs[1][1]
+
+
+# ---- errors
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("mode", ["h2/s2", "calls:10", "auto", "adaptive"])
+@pytest.mark.parametrize("step", [0, 3, 11])
+def test_a_non_finite_output_stops_the_run_with_step_sigma_and_share(step, mode, value):
+    sigmas = schedule(12)
+
+    def model(x, sigma):
+        denoised = problem()(x, sigma)
+        if float(sigma[0]) <= float(sigmas[step]) * 1.0001:
+            denoised.view(-1)[:1] = value  # one of the 12 elements: a quarter of a sample, 8.33 % of the batch
+        return denoised
+
+    counted = Counted(model)
+    with pytest.raises(FloatingPointError) as caught:
+        sample(SOLVERS["euler"], counted, noise((2, 2, 3)), sigmas, mode)
+    bad = len(counted.sigmas) - 1
+    at = [i for i, s in enumerate(sigmas.tolist()) if s == counted.sigmas[bad]][0]
+    assert at >= step  # at once when that step is REAL (0, 3 and the last always are), and the model is not asked again
+    assert step not in (0, 11) or at == step
+    assert str(caught.value) == (
+        f"the model's output at step {at} (sigma {counted.sigmas[bad]:.5g}) is not finite in 8.33 % of its elements; "
+        "expected finite values, the run stops here"
+    )
+
+
+def test_a_run_of_one_step_is_checked_too():
+    with pytest.raises(
+        FloatingPointError, match=r"^the model's output at step 0 \(sigma 2\) is not finite in 100 % of"
+    ):
+        sample(SOLVERS["euler"], lambda x, sigma: x * math.nan, noise(), torch.tensor([2.0, 0.0]), "auto")
+
+
+def test_x_that_requires_grad_is_refused():
+    for mode in ("auto", "h2/s2"):
+        wrapped = SkippingDenoiser(problem(), schedule(6), Config.parse(mode))
+        with pytest.raises(
+            ValueError, match=r"^x requires grad; expected a latent to sample from \(call x.detach\(\)\)$"
+        ):
+            wrapped(noise().requires_grad_(), schedule(6)[:1])
+
+
+@pytest.mark.parametrize("changed, message", [
+    (lambda x: x[:1], "x changed from torch.float32 (2, 3) to torch.float32 (1, 3)"),
+    (lambda x: x[None], "x changed from torch.float32 (2, 3) to torch.float32 (1, 2, 3)"),
+    (lambda x: x.double(), "x changed from torch.float32 (2, 3) to torch.float64 (2, 3)"),
+])  # fmt: skip
+def test_a_change_of_shape_or_dtype_is_refused(changed, message):
+    wrapped = SkippingDenoiser(lambda x, sigma: x / 2, schedule(6), Config.parse("auto"))
+    wrapped(noise(), schedule(6)[:1])
+    with pytest.raises(ValueError) as caught:
+        wrapped(changed(noise()), schedule(6)[1:2])
+    assert str(caught.value) == f"{message} within a run; expected one shape and dtype"
+
+
+@pytest.mark.parametrize("x, what", [
+    (torch.ones(2, 3, dtype=torch.int64), "torch.int64 (2, 3)"), (torch.ones(3), "torch.float32 (3,)"),
+    (torch.ones(0, 3), "torch.float32 (0, 3)"), (torch.ones(2, 0), "torch.float32 (2, 0)"),
+])  # fmt: skip
+def test_x_that_is_no_batch_of_floats_is_refused(x, what):
+    with pytest.raises(ValueError) as caught:
+        SkippingDenoiser(lambda x, sigma: x, schedule(6), Config.parse("auto"))(x, schedule(6)[:1])
+    assert str(caught.value) == f"x is {what}; expected a non-empty floating-point batch [B, ...]"
+
+
+@pytest.mark.parametrize("mode", ["off", "h2/s2", "auto", "calls:4"])
+@pytest.mark.parametrize("sigmas, message", [
+    ([], "schedule has 0 sigmas"), ([3.0], "schedule has 1 sigmas"), ([3.0, math.nan, 0.0], "sigma nan at index 1"),
+    ([3.0, 2.0, 2.0, 0.0], "sigma 2.0 at index 2 after 2.0"), ([1.0, 2.0], "sigma 2.0 at index 1 after 1.0"),
+    ([math.inf, 1.0], "sigma inf at index 0"), ([1.0, -1.0], "sigma -1.0 at index 1"),
+])  # fmt: skip
+def test_a_bad_schedule_is_refused_before_the_model_is_called(mode, sigmas, message):
+    def model(x, sigma):
+        raise AssertionError("called")
+
+    for given in (torch.tensor(sigmas), sigmas):
+        with pytest.raises(ValueError, match=f"^{message}; expected|^{message}"):
+            sample(SOLVERS["euler"], model, noise(), given, mode)
+
+
+def test_a_config_that_does_not_fit_the_schedule_is_refused_before_the_model_is_called():
+    for mode in ("calls:13", "h2, 3, 12"):
+        counted = Counted(problem())
+        with pytest.raises(ValueError):
+            sample(SOLVERS["euler"], counted, noise(), schedule(12), mode)
+        assert counted.sigmas == []
+
+
+# ---- cost
+
+
+@pytest.mark.parametrize("mode", ["off", *MODES])
+@pytest.mark.parametrize("stabilizer", [None, "learning+gradient"])
+@pytest.mark.parametrize("name", ["euler", "res_2s"])
+def test_at_most_one_transfer_an_evaluation(name, stabilizer, mode, monkeypatch):
+    reads, inside = [], []
+    for method in ("tolist", "item", "__float__", "__bool__", "__int__", "__index__", "cpu", "numpy"):
+        original = getattr(torch.Tensor, method)
+
+        def spy(self, *args, original=original, method=method):
+            if inside and inside[-1] and self.dtype != torch.float64:  # the plan's own tables are float64, on the host
+                reads[-1].append(method)
+            return original(self, *args)
+
+        monkeypatch.setattr(torch.Tensor, method, spy)
+    call = SkippingDenoiser.__call__
+
+    def watched(self, x, sigma, **extra):
+        reads.append([])
+        inside.append(True)
+        try:
+            return call(self, x, sigma, **extra)
+        finally:
+            inside.pop()
+
+    monkeypatch.setattr(SkippingDenoiser, "__call__", watched)
+
+    def model(x, sigma):
+        inside.append(False)
+        denoised = problem()(x, sigma)
+        inside.pop()
+        return denoised
+
+    _, report = sample(SOLVERS[name], model, noise(), schedule(16), mode, stabilizer=stabilizer)
+    assert len(reads) == report.evaluations
+    assert all(len(methods) == 1 for methods in reads), reads
+
+
+def test_each_step_keeps_few_latents():
+    """History of three, a gap, the pending figures: never more than 6 latents between evaluations."""
+    wrapped = SkippingDenoiser(lambda x, sigma: x / (1 + sigma[0]), schedule(20), Config.parse("calls:12"))
+    x = torch.randn(1, 4, 64, 64) * 14.6
+    for sigma, following in zip(schedule(20)[:-1], schedule(20)[1:], strict=True):
+        x = torch.lerp(wrapped(x, sigma.expand(1)), x, following / sigma)
+        held, stack = {}, [vars(wrapped)]
+        while stack:
+            value = stack.pop()
+            if isinstance(value, torch.Tensor):
+                held[value.untyped_storage().data_ptr()] = value.untyped_storage().nbytes()
+            elif isinstance(value, dict):
+                stack += value.values()
+            elif isinstance(value, (list, tuple)):
+                stack += value
+            elif type(value).__module__.startswith("comfyui_fsampler"):
+                stack += [vars(value)] if hasattr(value, "__dict__") else []
+        assert sum(held.values()) <= 6 * x.nbytes
+
+
+@pytest.mark.parametrize("mode", ["off", *MODES])
+@pytest.mark.parametrize("name", ["euler", "dpmpp_2m", "res_2s", "lms"])
+def test_no_tensor_of_a_run_is_alive_after_it(name, mode, monkeypatch):
+    kept = []
+
+    def model(x, sigma):
+        denoised = problem()(x, sigma)
+        kept.extend(weakref.ref(t) for t in (x, denoised))
+        return denoised
+
+    made = []
+    for method in ("_predict", "_extrapolate"):
+        original = getattr(SkippingDenoiser, method)
+
+        def spy(self, *args, original=original):
+            made.append(weakref.ref(self))
+            kept.extend(weakref.ref(entry.value) for entry in self.history.entries)
+            kept.extend(
+                weakref.ref(t) for t in (self.gap.used, self.alpha, self.ratio, self.last_epsilon) if t is not None
+            )
+            return original(self, *args)
+
+        monkeypatch.setattr(SkippingDenoiser, method, spy)
+    x = noise()
+    result, report = sample(SOLVERS[name], model, x, schedule(16), mode)
+    pointer = result.data_ptr()
+    gc.collect()
+    alive = [t() for t in kept if t() is not None and t() is not x and t().data_ptr() not in (pointer, x.data_ptr())]
+    assert alive == [] and kept
+    assert all(ref() is None for ref in made)
+
+
+def test_finish_drops_every_tensor_of_a_denoiser_that_lives_on():
+    wrapped = SkippingDenoiser(problem(), schedule(16), Config.parse("calls:9", stabilizer="learning+gradient"))
+    x, kept = noise(), []
+    for sigma, following in zip(schedule(16)[:10], schedule(16)[1:11], strict=True):
+        denoised = wrapped(x, sigma.expand(2))
+        x = torch.lerp(denoised, x, following / sigma)
+        kept += [weakref.ref(x), weakref.ref(denoised)]
+        kept += [weakref.ref(entry.value) for entry in wrapped.history.entries]
+    assert wrapped.finish() is wrapped.report
+    del x, denoised
+    gc.collect()
+    assert [ref() for ref in kept if ref() is not None] == []
+
+
+def test_the_denoiser_is_used_without_gradients():
+    x = noise()
+    wrapped = SkippingDenoiser(lambda x, sigma: x * weight, schedule(6), Config.parse("auto"))
+    weight = torch.ones(3, requires_grad=True)
+    assert not wrapped(x, schedule(6)[:1]).requires_grad and torch.is_grad_enabled()
+
+
+def test_the_solvers_pass_the_skipping_denoiser_nothing_of_their_own():
+    """A sampler needs no help: it sees `model(x, sigma, **extra)` and nothing else."""
+    signature = inspect.signature(SkippingDenoiser.__call__)
+    assert list(signature.parameters) == ["self", "x", "sigma", "extra"]

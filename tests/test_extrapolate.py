@@ -1,0 +1,72 @@
+"""Lagrange weights against the paper's coefficients and against polynomials."""
+
+import pytest
+import torch
+from comfyui_fsampler.fsampler.extrapolate import lagrange_weights, newest, usable_order
+from comfyui_fsampler.fsampler.history import Entry
+
+PAPER = {2: [-1, 2], 3: [1, -3, 3], 4: [-1, 4, -6, 4]}  # oldest first
+UNEVEN = [14.6, 9.1, 8.7, 2.0]
+
+
+def entries(values, nodes):
+    return [
+        Entry(node, torch.tensor([[value]], dtype=torch.float64)) for node, value in zip(nodes, values, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("order", PAPER)
+@pytest.mark.parametrize("origin, step", [(0, 1), (5, 1), (3.0, -0.25)])
+def test_equal_steps_give_the_papers_coefficients(order, origin, step):
+    nodes = [origin + step * i for i in range(order)]
+    assert lagrange_weights(nodes, origin + step * order) == pytest.approx(PAPER[order], abs=1e-12)
+
+
+@pytest.mark.parametrize("order", PAPER)
+@pytest.mark.parametrize("at", [1.3, 0.01, 8.9, 20.0])
+def test_polynomials_are_reproduced_at_uneven_nodes(order, at):
+    nodes = UNEVEN[-order:]
+    weights = lagrange_weights(nodes, at)
+    assert sum(weights) == pytest.approx(1, abs=1e-10)
+    for degree in range(order):
+        expected = at**degree
+        scale = sum(abs(w) * node**degree for w, node in zip(weights, nodes, strict=True))
+        assert sum(w * n**degree for w, n in zip(weights, nodes, strict=True)) == pytest.approx(
+            expected, abs=1e-12 * scale
+        )
+    missed = sum(w * n**order for w, n in zip(weights, nodes, strict=True)) - at**order
+    assert abs(missed) > 1e-6  # and no more than that
+
+
+@pytest.mark.parametrize("order", PAPER)
+def test_at_a_node_the_value_itself_comes_back(order):
+    for i, node in enumerate(UNEVEN[-order:]):
+        assert lagrange_weights(UNEVEN[-order:], node) == [float(i == j) for j in range(order)]
+
+
+def test_a_tensor_position_gives_tensor_weights():
+    weights = lagrange_weights([3.0, 2.0], torch.tensor(1.0, dtype=torch.float64))
+    assert all(isinstance(weight, torch.Tensor) for weight in weights)
+    assert [float(weight) for weight in weights] == [-1, 2]
+
+
+@pytest.mark.parametrize("nodes", [[1.0, 1.0], [3.0, 2.0, 3.0], [4.0, 3.0, 2.0, 2.0]])
+def test_coinciding_nodes_are_refused(nodes):
+    with pytest.raises(ValueError, match=r"^nodes \[.*\] coincide; expected distinct values$"):
+        lagrange_weights(nodes, 0.5)
+
+
+@pytest.mark.parametrize("order, ladder", [
+    (2, [None, None, 2, 2, 2, 2]), (3, [None, None, 2, 3, 3, 3]), (4, [None, None, 2, 3, 4, 4]),
+])  # fmt: skip
+def test_the_ladder_never_goes_below_h2(order, ladder):
+    assert [usable_order(order, count) for count in range(6)] == ladder
+
+
+@pytest.mark.parametrize("order", PAPER)
+def test_the_newest_entries_take_part(order):
+    history = entries([7.0, 1.0, -2.0, 5.0, 0.5], [16.0, *UNEVEN])
+    for nodes, weights in (("index", PAPER[order]), ("sigma", lagrange_weights(UNEVEN[-order:], 1.5))):
+        used, found = newest(history, order, nodes, 1.5)
+        assert [float(entry.value) for entry in used] == [7.0, 1.0, -2.0, 5.0, 0.5][-order:]
+        assert found == pytest.approx(weights)

@@ -1,0 +1,35 @@
+"""The epsilon history buffer."""
+
+import pytest
+import torch
+from comfyui_fsampler.fsampler.history import History
+
+
+def filled(capacity, *pairs):
+    history = History(capacity)
+    for sigma, value in pairs:
+        history.append(sigma, torch.full((1, 2), float(value)))
+    return [(entry.sigma, float(entry.value[0, 0])) for entry in history.entries]
+
+
+def test_newest_last_and_oldest_dropped():
+    assert filled(3, (5, 50), (4, 40)) == [(5, 50), (4, 40)]
+    assert filled(3, (5, 50), (4, 40), (3, 30), (2, 20)) == [(4, 40), (3, 30), (2, 20)]
+
+
+@pytest.mark.parametrize("earlier", [0, 1, 2])
+def test_a_coinciding_sigma_is_replaced_wherever_it_stands(earlier):
+    """Two nodes at one sigma carry no slope; heunpp2 comes back to an earlier one."""
+    pairs = [(5, 50), (4, 40), (3, 30)]
+    sigma = pairs[earlier][0]
+    expected = [pair for pair in pairs if pair[0] != sigma] + [(sigma, 99)]
+    assert filled(4, *pairs, (sigma, 99)) == expected
+    assert filled(3, *pairs, (sigma, 99)) == expected
+
+
+def test_its_length_is_the_number_of_entries():
+    history = History(2)
+    assert len(history) == 0
+    for i, length in enumerate((1, 2, 2)):
+        history.append(3.0 - i, torch.zeros(1, 1))
+        assert len(history) == length

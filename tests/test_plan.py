@@ -1,0 +1,200 @@
+"""The planned gaps: the error estimate written out, the shortest path against every subset, the two policies."""
+
+import itertools
+import math
+
+import pytest
+import torch
+from comfyui_fsampler.fsampler import sample
+from comfyui_fsampler.fsampler.plan import FINAL_SHARE, Budget, ErrorControl, Planner, gap_error, is_flow
+from comfyui_fsampler.fsampler.policy import Situation
+from comfyui_fsampler.samplers import SOLVERS
+from toys import heun, leaping, noise, problem, schedule, skips
+
+VE20, FLOW20 = (tuple(schedule(20, flow, torch.float64).tolist()) for flow in (False, True))
+
+
+def naive_gap_error(sigmas, before, last, end):
+    """Design 3.4 with w = 1, kappa = 1; curvature even in lambda; error at flow time t counted 1 / (1 - t) times."""
+    flow = sigmas[0] <= 1
+    keep = lambda s: max(1 - s, 0.005) if flow else 1.0  # noqa: E731
+    s, total = sigmas, 0.0
+    for j in range(last + 1, end):
+        ratio = s[j + 1] / s[j]
+        slope = 1 / (s[j] * keep(s[j]))  # |d lambda / d sigma|
+        reach = abs(s[j] - s[last]) * (abs(s[end] - s[j]) + abs(s[j] - s[before]))
+        total += (1 - ratio) * (s[end] / s[j + 1]) * s[j] * slope**2 * reach
+    return total / keep(s[end])
+
+
+@pytest.mark.parametrize("sigmas", [VE20, FLOW20], ids=["ve", "flow"])
+def test_gap_error_is_the_design_formula(sigmas):
+    for before, last, end in itertools.combinations(range(20), 3):
+        assert gap_error(sigmas, before, last, end) == pytest.approx(
+            naive_gap_error(sigmas, before, last, end), rel=1e-12
+        )
+
+
+@pytest.mark.parametrize("sigmas", [VE20, FLOW20], ids=["ve", "flow"])
+def test_gap_error_is_0_without_a_skip_and_grows_with_the_gap(sigmas):
+    for last in range(1, 18):
+        errors = [gap_error(sigmas, last - 1, last, end) for end in range(last + 1, min(last + 7, 20))]
+        assert errors[0] == 0 and all(math.isfinite(e) for e in errors)
+        assert all(a < b for a, b in itertools.pairwise(errors))
+        if last > 1 and len(errors) > 1:  # an older second value makes the extrapolation worse
+            assert gap_error(sigmas, last - 2, last, last + 2) > errors[1]
+
+
+def test_flow_is_read_from_the_schedule():
+    assert is_flow(FLOW20) and is_flow((1.0, 0.0)) and not is_flow(VE20) and not is_flow((1.001, 0.0))
+
+
+def brute_force(sigmas, opening, protect_last, calls, longest):
+    """Cheapest set of REAL steps of that size, over all subsets; None when none is allowed."""
+    steps = len(sigmas) - 1
+    fixed = {*range(opening), *range(steps - protect_last, steps)}
+    best = None
+    for chosen in itertools.combinations([i for i in range(steps) if i not in fixed], calls - len(fixed)):
+        real = sorted({*fixed, *chosen})
+        if max(b - a for a, b in itertools.pairwise(real)) > longest + 1:
+            continue
+        cost = sum(naive_gap_error(sigmas, *three) ** 2 for three in zip(real, real[1:], real[2:], strict=False))
+        if best is None or cost < best[0]:
+            best = cost, real
+    return best
+
+
+@pytest.mark.parametrize("flow", [False, True])
+@pytest.mark.parametrize("opening, protect_last", [(2, 1), (3, 1), (3, 3)])
+@pytest.mark.parametrize("longest", [1, 2, 9])
+def test_the_shortest_path_equals_brute_force(flow, opening, protect_last, longest):
+    sigmas = tuple(schedule(9, flow, torch.float64).tolist())
+    plan = Planner(sigmas, opening, protect_last, longest)
+    rest, found = plan.rest(opening - 2, opening - 1), 0
+    for calls in range(opening + protect_last, 10):
+        best = brute_force(sigmas, opening, protect_last, calls, longest)
+        cost = float(rest[calls - opening])
+        if best is None:
+            assert cost == math.inf
+            continue
+        assert cost == pytest.approx(best[0], rel=1e-9, abs=1e-15)
+        real = list(range(opening))
+        while len(real) < calls:
+            real.append(plan.next_real(*real[-2:], calls - len(real)))
+        assert real == best[1]
+        found += 1
+    assert found >= 1
+
+
+def walk(policy, sigmas, kappas=None):
+    """The REAL steps a policy chooses and its decisions, kappas becoming known as steps turn REAL."""
+    policy.check(len(sigmas) - 1)
+    real, decisions, in_row = [], [], 0
+    for step in range(len(sigmas) - 1):
+        known = {i: kappas[i] for i in real if i >= 2} if kappas else {}
+        decision = policy.decide(Situation(step, sigmas, tuple(real), in_row, None, known))
+        decisions.append(decision)
+        in_row = in_row + 1 if decision.skip else 0
+        if not decision.skip:
+            real.append(step)
+    return real, decisions
+
+
+@pytest.mark.parametrize("flow", [False, True])
+@pytest.mark.parametrize("protect_first, protect_last", [(3, 1), (2, 1), (0, 0), (3, 4), (5, 2)])
+def test_a_budget_is_spent_exactly_and_outside_the_windows(flow, protect_first, protect_last):
+    for steps in (6, 9, 20):
+        sigmas = tuple(schedule(steps, flow, torch.float64).tolist())
+        least = min(steps, max(protect_first, 2) + max(protect_last, 1))
+        for calls in range(least, steps + 1):
+            real, _ = walk(Budget(calls, None, protect_first, protect_last, 5), sigmas)
+            assert len(real) == calls
+            assert set(range(protect_first)) | set(range(steps - protect_last, steps)) & set(range(steps)) <= set(real)
+
+
+@pytest.mark.parametrize("flow", [False, True])
+def test_a_budget_is_the_brute_force_optimum_in_a_run(flow):
+    sigmas = schedule(9, flow, torch.float64)
+    for calls in range(4, 10):
+        _, report = sample(
+            SOLVERS["euler"], problem(flow), noise(flow=flow), sigmas, f"calls:{calls}", max_consecutive_skips=100
+        )
+        real = brute_force(tuple(sigmas.tolist()), 3, 1, calls, 100)[1]
+        assert skips(report) == [i for i in range(9) if i not in real]
+
+
+@pytest.mark.parametrize("calls", [0, 3, 21])
+def test_an_impossible_number_of_calls_is_refused(calls):
+    with pytest.raises(
+        ValueError, match=rf"^calls:{calls} in a run of 20 steps; expected 4 \(the protected steps\) to 20$"
+    ):
+        Budget(calls, None, 3, 1, 5).check(20)
+
+
+def test_a_percentage_is_rounded_and_never_below_the_protected_steps():
+    counts = {
+        share: sample(SOLVERS["euler"], problem(), noise(), schedule(20), f"calls:{share}%")[1].calls
+        for share in (1, 45, 50, 63, 100)
+    }
+    assert counts == {1: 4, 45: 9, 50: 10, 63: 13, 100: 20}
+
+
+TOLERANCES = [0.0002 * 2**i for i in range(12)]
+
+
+@pytest.mark.parametrize("sigmas", [VE20, FLOW20], ids=["ve", "flow"])
+@pytest.mark.parametrize("kappa", [0.01, 0.1, 1.0])
+@pytest.mark.parametrize("trend", ["even", "falling", "rising"])
+def test_a_smaller_tolerance_never_makes_fewer_calls(sigmas, kappa, trend):
+    kappas = {i: kappa * {"even": 1, "falling": 0.9**i, "rising": 1.05**i}[trend] for i in range(20)}
+    counts = []
+    for tolerance in TOLERANCES:
+        real, decisions = walk(ErrorControl(tolerance, 3, 1, 5), sigmas, kappas)
+        counts.append(len(real))
+        assert real[:3] == [0, 1, 2] and real[-1] == 19
+        assert max(b - a for a, b in itertools.pairwise(real)) <= 6
+        for decision in decisions:
+            if decision.skip:
+                assert 0 < decision.estimate <= tolerance
+                assert decision.reason == f"estimate {decision.estimate:.4f} <= {tolerance:g}"
+    assert all(a >= b for a, b in itertools.pairwise(counts)), counts
+    assert counts[0] > counts[-1]
+
+
+@pytest.mark.parametrize("sigmas", [VE20, FLOW20], ids=["ve", "flow"])
+def test_at_an_even_kappa_the_fewest_calls_are_taken_that_brute_force_finds(sigmas):
+    sigmas, kappa = tuple(schedule(9, sigmas is FLOW20, torch.float64).tolist()), 0.05
+    for tolerance in TOLERANCES:
+        real, _ = walk(ErrorControl(tolerance, 3, 1, 9), sigmas, dict.fromkeys(range(9), kappa))
+        for calls in range(4, 10):
+            cost, best = brute_force(sigmas, 3, 1, calls, 9)
+            if FINAL_SHARE * kappa * math.sqrt(cost) <= tolerance:
+                assert real == best
+                break
+
+
+def test_no_skip_before_a_back_test_of_three_real_steps():
+    for known in ({}, {1: 0.1}, {0: 0.1, 1: 0.1}):
+        decision = ErrorControl(0.01, 0, 1, 5).decide(Situation(2, VE20, (0, 1), 0, None, known))
+        assert decision == (False, "warm-up", None)
+
+
+def test_an_infinite_kappa_makes_every_step_real():
+    real, decisions = walk(ErrorControl(0.01, 3, 1, 5), VE20, dict.fromkeys(range(20), math.inf))
+    assert real == list(range(20))
+
+
+@pytest.mark.parametrize("flow", [False, True])
+@pytest.mark.parametrize("mode", ["auto:0.1", "calls:10", "calls:40%"])
+@pytest.mark.parametrize("protect_first", [0, 3])
+@pytest.mark.parametrize("solver", [heun, leaping])
+def test_unusual_samplers_keep_the_windows(solver, flow, mode, protect_first):
+    """Heun shares sigmas between steps; a sampler that leaves steps out must not skip to the end of the run."""
+    model, x, sigmas = problem(flow), noise(flow=flow), schedule(20, flow)
+    result, report = sample(solver, model, x, sigmas, mode, protect_first=protect_first, protect_last=3)
+    kinds = [(record.step, record.kind) for record in report.records]
+    assert result.isfinite().all() and all(kind == "REAL" for step, kind in kinds if step < 2 or step >= 17)
+    if solver is heun:
+        assert "S" in report.sequence
+        for step in range(20):
+            assert len({kind for s, kind in kinds if s == step}) == 1

@@ -1,0 +1,121 @@
+"""The report: its line, table, JSON and chart, from records made by hand."""
+
+import json
+
+import pytest
+from comfyui_fsampler.fsampler import Record, Report, sample
+from comfyui_fsampler.fsampler.chart import BAR, LANE, LEFT, PAPER, REAL_COLOUR, SKIP_COLOUR, TOP, draw
+from comfyui_fsampler.samplers import SOLVERS
+from PIL import Image
+from toys import noise, problem, schedule
+
+
+def made(letters, mode="fast", estimate=0.006, reason="planned"):
+    records = [
+        Record(i, 1.0 - i / 100, "REAL" if letter == "R" else "SKIP", reason, None if letter == "R" else estimate)
+        for i, letter in enumerate(letters)
+    ]
+    return Report(mode, len(letters), records)
+
+
+def test_the_line():
+    assert made("RRR" + "SRS" * 5 + "SR").line() == "FSampler fast: 9/20 calls (55 % skipped), estimate 0.006"
+    assert made("RRRR", "off").line() == "FSampler off: 4/4 calls (0 % skipped)"
+    assert Report("auto", 20).line() == "FSampler auto: 0/0 calls (0 % skipped)"
+    report = made("RRS", "h2/s2", None)
+    assert report.line() == "FSampler h2/s2: 2/3 calls (33 % skipped)"
+    report.notes.append("sampler adds noise")
+    assert report.line() == "FSampler h2/s2: 2/3 calls (33 % skipped); sampler adds noise"
+
+
+def test_the_estimate_is_the_largest_of_the_skips():
+    kinds = [("REAL", 0.9), ("SKIP", 0.001), ("SKIP", None), ("SKIP", 0.02), ("SKIP", 0.004)]
+    report = Report("auto", 5, [Record(i, 1.0, kind, "", e) for i, (kind, e) in enumerate(kinds)])
+    assert report.estimate == 0.02
+
+
+def test_several_evaluations_a_step():
+    kinds = [(0, "REAL"), (0, "REAL"), (1, "REAL"), (1, "REAL"), (2, "SKIP"), (2, "SKIP"), (3, "REAL")]
+    report = Report("h2/s2", 4, [Record(step, 1.0, kind, "planned") for step, kind in kinds])
+    assert (report.calls, report.evaluations, report.sequence) == (5, 7, "RRSR")
+    assert [record.step for record in report.first_records()] == [0, 1, 2, 3]
+    assert report.line() == "FSampler h2/s2: 5/7 calls (29 % skipped)"
+
+
+REASONS = {
+    "anchor": "anchor", "cadence": "cadence", "warm-up": "warm-up", "cap": "cap", "protected first": "protected first",
+    "steps 0 and 1 are never skipped": "steps 0 and 1 are never skipped", "gate 0.099 <= 0.100": "gate",
+    "gate 0.101 > 0.100": "gate", "estimate 0.0060 <= 0.008": "estimate", "estimate 0.0060 <= 1e-05": "estimate",
+    "estimate nan > 0.008": "estimate", "rejected: norm ratio 1.2e-07 < 1e-06": "rejected: norm ratio",
+    "rejected: cosine -0.60 < -0.5": "rejected: cosine", "rejected: not finite": "rejected: not finite",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("reason, name", REASONS.items())
+def test_reasons_are_counted_without_their_figures(reason, name):
+    assert made("RRSR", reason=reason).reasons() == {f"REAL {name}": 3, f"SKIP {name}": 1}
+
+
+def test_the_reasons_of_a_run_add_up():
+    _, report = sample(SOLVERS["euler"], problem(True), noise(flow=True), schedule(20, True), "adaptive")
+    assert sum(report.reasons().values()) == 20
+    assert set(report.reasons()) == {
+        "REAL protected first",
+        "REAL anchor",
+        "REAL protected last",
+        "REAL cap",
+        "SKIP gate",
+    } | ({"REAL gate"} & set(report.reasons()))
+
+
+def test_the_table_has_a_row_for_each_evaluation_in_fixed_columns():
+    report = made("RRSR")
+    header, *rows, last = report.table().split("\n")
+    assert header == "step       sigma  kind   estimate  reason"
+    assert rows[2] == "   2     0.98000  SKIP    0.00600  planned"
+    assert rows[3] == "   3     0.97000  REAL             planned"
+    assert len(rows) == 4 and last == report.line()
+
+
+def test_json_holds_everything():
+    _, report = sample(SOLVERS["res_2s"], problem(), noise(), schedule(10), "calls:6")
+    report.notes.append("a note")
+    data = json.loads(report.to_json())
+    assert data == report.to_dict()
+    rebuilt = Report(data["mode"], data["steps"], [Record(**record) for record in data["records"]], data["notes"])
+    assert rebuilt == report
+    assert (data["calls"], data["evaluations"], data["sequence"]) == (report.calls, 19, report.sequence)
+    assert data["reasons"] == report.reasons() and data["estimate"] == report.estimate
+
+
+def bars(image, lane, width, steps, margin=4):
+    """The colour in the middle of each bar's lower part."""
+    y = TOP + lane * LANE + 26 + BAR - margin
+    step = (width - 2 * LEFT) / steps
+    return [image.getpixel((int(LEFT + (i + 0.4) * step), y)) for i in range(steps)]
+
+
+def test_the_chart_shows_each_step_of_each_lane():
+    reports = [made("RRSRS"), made("RRRSSSRRRS" * 2, estimate=None), Report("auto", 5)]
+    image = draw(reports)
+    assert isinstance(image, Image.Image) and image.mode == "RGB" and image.width == 960
+    for lane, report in enumerate(reports[:2]):
+        colours = bars(image, lane, 960, report.steps)
+        assert colours == [REAL_COLOUR if letter == "R" else SKIP_COLOUR for letter in report.sequence]
+    single = made("RSR").chart()
+    assert isinstance(single, Image.Image) and single.height < image.height
+
+
+@pytest.mark.parametrize("steps", [1, 20, 300, 928, 2000])
+@pytest.mark.parametrize("width", [300, 960])
+def test_no_lane_leaves_the_picture(steps, width):
+    report = made(("RS" * steps)[:steps], mode="h2, " + ", ".join(map(str, range(200))))
+    image = draw([report, report], width)
+    assert image.width == width
+    for left, right in ((0, LEFT - 4), (width - LEFT + 4, width)):
+        assert {colour for _, colour in image.crop((left, TOP, right, image.height)).getcolors()} == {PAPER}
+
+
+def test_nothing_to_draw_is_refused():
+    with pytest.raises(ValueError, match="^no report to draw; expected at least one$"):
+        draw([])
