@@ -3,19 +3,19 @@
 import re
 from dataclasses import dataclass
 
-from .plan import Budget, ErrorControl
+from .plan import OPENING, Budget, ErrorControl
 from .policy import AtIndices, Cadence, Guarded, Never, PaperGate, Policy
 from .space import SPACES
 
 # A preset is an `auto` tolerance named for what the user gets (README, "What a preset costs and keeps").
-PRESETS = {"quality": 0.002, "balanced": 0.004, "fast": 0.008, "turbo": 0.016}
+PRESETS = {"quality": 0.1, "balanced": 0.2, "fast": 0.32, "turbo": 0.6}
 DEFAULT_MODE = "balanced"
 DEFAULT_TOLERANCE = PRESETS[DEFAULT_MODE]
 PAPER_MODES = ("h2/s2", "h2/s3", "h2/s4", "h2/s5", "h3/s3", "h3/s4", "h3/s5", "h4/s4", "h4/s5", "adaptive")
 
 VALID_FORMS = (
     "off | hN/sK (N 2-4, K 1-99; h2/s3) | hN, i, j, ... (steps from 0; h2, 3, 4, 7) | adaptive | auto | "
-    "auto:TOLERANCE (auto:0.004) | calls:N (calls:12) | calls:P% (calls:50%) | " + " | ".join(PRESETS)
+    "auto:TOLERANCE (auto:0.1) | calls:N (calls:12) | calls:P% (calls:50%) | " + " | ".join(PRESETS)
 )
 STABILIZERS = ("none", "trend", "learning", "gradient", "learning+gradient")
 
@@ -58,7 +58,8 @@ class Config:
             raise ValueError(f"mode is {mode!r}; expected a text: {VALID_FORMS}")
         text = mode.strip().lower()
         kind, values = _parse_mode(mode, text)
-        chosen = (_OURS if kind in ("auto", "calls") else _PAPER) | {k: v for k, v in options.items() if v is not None}
+        defaults = {"auto": _OURS, "calls": _OURS | {"protect_first": None}}.get(kind, _PAPER)
+        chosen = defaults | {name: value for name, value in options.items() if value is not None}
         unknown = sorted(set(options) - set(_OURS))
         if unknown:
             raise TypeError(f"unknown option {unknown[0]!r}; expected one of {', '.join(_OURS)}")
@@ -79,7 +80,7 @@ _PAPER = dict(
     max_consecutive_skips=2, stabilizer="none", beta=0.9985, gamma=2.0, correct=False,
 )
 _OURS = _PAPER | dict(
-    space="auto", nodes="sigma", protect_first=3, anchor_interval=0, max_consecutive_skips=5, stabilizer="trend",
+    space="auto", nodes="sigma", protect_first=OPENING, anchor_interval=0, max_consecutive_skips=5, stabilizer="trend",
     correct=True,
 )
 _CHOICES = {
@@ -138,19 +139,19 @@ def _parse_mode(mode, text):
         return "auto", {"tolerance": DEFAULT_TOLERANCE}
     head, colon, rest = text.partition(":")
     if colon and head == "auto":
-        if not re.fullmatch(r"\d*\.?\d+(e-?\d+)?", rest) or not 0 < float(rest) < 1:
+        if not re.fullmatch(r"[0-9]*\.?[0-9]+(e-?[0-9]+)?", rest) or not 0 < float(rest) < 1:
             refuse(5, "a tolerance above 0 and below 1")
         return "auto", {"tolerance": float(rest)}
     if colon and head == "calls":
-        match = re.fullmatch(r"(\d+)(%?)", rest)
+        match = re.fullmatch(r"([0-9]+)(%?)", rest)
         if not match or int(match[1]) < 1 or (match[2] and int(match[1]) > 100):
             refuse(6, "a number of calls from 1, or a percentage from 1% to 100%")
         number, percent = int(match[1]), bool(match[2])
         return "calls", {"calls": None if percent else number, "share": number / 100 if percent else None}
     if "/" in text:
-        match = re.fullmatch(r"h(\d+)/s(\d+)", text)
+        match = re.fullmatch(r"h([0-9]+)/s([0-9]+)", text)
         if not match:
-            wrong = re.match(r"h(\d+(/(s\d*)?)?)?", text)
+            wrong = re.match(r"h([0-9]+(/(s[0-9]*)?)?)?", text)
             refuse(wrong.end() if wrong else 0, "hN/sK")
         if not 2 <= int(match[1]) <= 4:
             refuse(1, "an order N from 2 to 4")
@@ -167,7 +168,7 @@ def _parse_indices(text, refuse):
     for i, token in enumerate(tokens):
         if i == 0 and len(tokens) > 1 and re.fullmatch(r"h[2-4]", token[0]):
             order = int(token[0][1])
-        elif re.fullmatch(r"\d{1,4}", token[0]):
+        elif re.fullmatch(r"[0-9]{1,4}", token[0]):
             indices.append(int(token[0]))
         else:
             refuse(token.start(), "a mode's name or a list of step numbers")

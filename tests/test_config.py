@@ -29,12 +29,12 @@ def test_indices(text, order, indices):
 def test_the_other_modes():
     assert Config.parse("off").policy == Never()
     assert Config.parse("adaptive").policy == Guarded(PaperGate(2, 4), 2, 1, 2)
-    assert Config.parse("auto").policy == ErrorControl(PRESETS["balanced"], 3, 1, 5)
+    assert Config.parse("auto").policy == ErrorControl(PRESETS["balanced"], 4, 1, 5)
     for text, tolerance in (("0.004", 0.004), (".5", 0.5), ("1e-3", 0.001), ("2.5e-2", 0.025)):
-        assert Config.parse(f"auto:{text}").policy == ErrorControl(tolerance, 3, 1, 5)
-    assert Config.parse("calls:12").policy == Budget(12, None, 3, 1, 5)
-    assert Config.parse("calls:50%").policy == Budget(None, 0.5, 3, 1, 5)
-    assert Config.parse("calls:100%").policy == Budget(None, 1.0, 3, 1, 5)
+        assert Config.parse(f"auto:{text}").policy == ErrorControl(tolerance, 4, 1, 5)
+    assert Config.parse("calls:12").policy == Budget(12, None, None, 1, 5)
+    assert Config.parse("calls:50%").policy == Budget(None, 0.5, None, 1, 5)
+    assert Config.parse("calls:100%").policy == Budget(None, 1.0, None, 1, 5)
     assert Config.parse(" AUTO:0.01 ").mode == "auto:0.01"
 
 

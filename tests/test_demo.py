@@ -241,8 +241,8 @@ def test_demo_writes_pictures_and_valid_json(tmp_path, capsys):
         "mode": "off", "sampler": "euler", "schedule": "simple", "prediction": "flow", "steps": 6, "calls": 6,
         "seconds": 0, "ssim": 1.0, "psnr": None,
     }  # fmt: skip
-    assert runs["calls:50%"]["calls"] == 4  # 3 protected first, 1 last
-    assert runs["fewer:4"]["calls"] == 4
+    assert runs["calls:50%"]["calls"] == 3
+    assert runs["fewer:3"]["calls"] == 3
 
 
 def test_demo_is_repeatable_and_replaces_its_files(tmp_path):

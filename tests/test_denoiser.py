@@ -480,18 +480,17 @@ def test_no_tensor_of_a_run_is_alive_after_it(name, mode, monkeypatch):
         return denoised
 
     made = []
-    for method in ("_predict", "_extrapolate"):
-        original = getattr(SkippingDenoiser, method)
+    original = SkippingDenoiser._decide
 
-        def spy(self, *args, original=original):
-            made.append(weakref.ref(self))
-            kept.extend(weakref.ref(entry.value) for entry in self.history.entries)
-            kept.extend(
-                weakref.ref(t) for t in (self.gap.used, self.alpha, self.ratio, self.last_epsilon) if t is not None
-            )
-            return original(self, *args)
+    def spy(self, *args):
+        predictor = self.predictor
+        made.append(weakref.ref(self))
+        kept.extend(weakref.ref(entry.value) for entry in predictor.history.entries)
+        held = (self.gap.used, predictor.alpha, predictor.ratio, predictor.last_epsilon)
+        kept.extend(weakref.ref(t) for t in held if t is not None)
+        return original(self, *args)
 
-        monkeypatch.setattr(SkippingDenoiser, method, spy)
+    monkeypatch.setattr(SkippingDenoiser, "_decide", spy)
     x = noise()
     result, report = sample(SOLVERS[name], model, x, schedule(16), mode)
     pointer = result.data_ptr()
@@ -508,7 +507,7 @@ def test_finish_drops_every_tensor_of_a_denoiser_that_lives_on():
         denoised = wrapped(x, sigma.expand(2))
         x = torch.lerp(denoised, x, following / sigma)
         kept += [weakref.ref(x), weakref.ref(denoised)]
-        kept += [weakref.ref(entry.value) for entry in wrapped.history.entries]
+        kept += [weakref.ref(entry.value) for entry in wrapped.predictor.history.entries]
     assert wrapped.finish() is wrapped.report
     del x, denoised
     gc.collect()
