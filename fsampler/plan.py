@@ -2,9 +2,9 @@
 
 Two measured regularities carry it (guidance 2 and 5, VE and flow, three schedules). The model's curve bends evenly in
 half-log-SNR lambda: its second derivative in sigma is a constant ``kappa`` times ``(d lambda / d sigma)^2``, within a
-factor of a few over a run, where the curvature in sigma itself spans four decades. An error of the state weighs as it
-would on the VE path ``x0 + sigma noise``: a flow state is that times ``1 - t``. Weighing early errors more, by powers of
-``1 + sigma``, gained nothing that a longer opening does not, and lost accuracy on the analytic model.
+factor of a few over a run, where the curvature in sigma itself spans four decades. And an error of the state weighs as
+it would on the VE path ``x0 + sigma noise``: a flow state is that times ``1 - t``. Weighing early errors more, by
+powers of ``1 + sigma``, gained nothing that a longer opening does not, and lost accuracy on the analytic model.
 """
 
 import functools
