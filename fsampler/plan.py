@@ -16,6 +16,7 @@ import torch
 from .policy import Decision
 
 OPENING = 4  # REAL steps before the first skip: two back-tests, and early errors change the picture most
+LAST_RESERVE = 0.25  # of the squared tolerance
 FINAL_SHARE = 0.25  # of the summed gap errors, what remains in the final latent (median, measured)
 
 
@@ -106,7 +107,7 @@ class ErrorControl:
 
     The error is relative, rms over rms(denoised), of the worst sample. Kappa is a maximum over the back-tests so far
     that halves with every REAL step; the plan is made anew as it changes. A past gap stays on the bill at the curvature
-    that the back-test across it showed.
+    that the back-test across it showed; a bill that ran over leaves the rest of the run a reserve of its own.
     """
 
     tolerance: float
@@ -125,13 +126,16 @@ class ErrorControl:
             seen = situation.kappas.get(end, kappa)
             kappa = max(seen, kappa / 2)
             spent += seen**2 * plan.cost(before, last, end)
-        totals = FINAL_SHARE * (spent + kappa**2 * plan.rest(*real[-2:])).sqrt()
-        possible = [n for n, total in enumerate(totals.tolist()) if total <= self.tolerance]
-        calls = possible[0] if possible else plan.final - real[-1]
-        estimate = float(totals[calls])
-        sign = "<=" if possible else ">"
-        reason = f"estimate {estimate:.4f} {sign} {self.tolerance:g}"
-        return Decision(situation.step < plan.next_real(*real[-2:], calls), reason, estimate)
+        rest = kappa**2 * plan.rest(*real[-2:])
+        allowed = (self.tolerance / FINAL_SHARE) ** 2
+        left = max(allowed - spent, LAST_RESERVE * allowed)
+        calls = next((n for n, cost in enumerate(rest.tolist()) if cost <= left), plan.final - real[-1])
+        estimate = FINAL_SHARE * (spent + float(rest[calls])) ** 0.5
+        within = estimate <= self.tolerance
+        skip = situation.step < plan.next_real(*real[-2:], calls)
+        reason = "" if within or not skip else ", the rest within its reserve"
+        reason = f"estimate {estimate:.4f} {'<=' if within else '>'} {self.tolerance:g}{reason}"
+        return Decision(skip, reason, estimate)
 
     def check(self, steps):
         pass

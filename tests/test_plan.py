@@ -155,8 +155,12 @@ def test_a_smaller_tolerance_never_makes_fewer_calls(sigmas, kappa, trend):
         assert max(b - a for a, b in itertools.pairwise(real)) <= 6
         for decision in decisions:
             if decision.skip:
-                assert 0 < decision.estimate <= tolerance
-                assert decision.reason == f"estimate {decision.estimate:.4f} <= {tolerance:g}"
+                if decision.estimate <= tolerance:
+                    assert decision.reason == f"estimate {decision.estimate:.4f} <= {tolerance:g}"
+                else:  # a rising kappa made past gaps dearer than planned
+                    assert trend == "rising" and decision.estimate <= 1.2 * tolerance
+                    assert decision.reason.endswith(f" > {tolerance:g}, the rest within its reserve")
+                assert decision.estimate > 0
     assert all(a >= b for a, b in itertools.pairwise(counts)), counts
     assert counts[0] > counts[-1]
 
