@@ -29,7 +29,7 @@ def _legend(pen, font):
     pen.rectangle((LEFT + 170, 14, LEFT + 188, 28), fill=SKIP_COLOUR, outline=FAINT)
     pen.text((LEFT + 196, 13), "SKIP: predicted", fill=INK, font=font)
     pen.line((LEFT + 320, 21, LEFT + 338, 21), fill=ESTIMATE_COLOUR, width=3)
-    pen.text((LEFT + 346, 13), "error estimate of the gap (share of the lane's largest)", fill=INK, font=font)
+    pen.text((LEFT + 346, 13), "error estimate (share of the lane's largest)", fill=INK, font=font)
 
 
 def _lane(pen, report, top, width, small, normal):

@@ -36,7 +36,7 @@ class SkippingDenoiser:
         config.policy.check(len(self.sigmas) - 1)
         self.report = Report(config.mode, len(self.sigmas) - 1)
         self.clock, self.watch = Clock(self.sigmas), NoiseWatch(self.sigmas)
-        self.predictor, self.gap = Predictor(config), Gap()
+        self.predictor, self.gap, self.correct = Predictor(config), Gap(), config.correct
         self.step, self.decision, self.real_steps, self.skips_in_row = None, None, [], 0
         self.pending, self.kappas, self.like = {}, {}, None
 
@@ -114,7 +114,8 @@ class SkippingDenoiser:
             denoised, _, sigma = self.watch.origin
             self.predictor.restart("denoised", sigma, denoised)  # epsilon holds the fresh noise
             self.watch.stop()
-            self.report.notes.append("sampler adds noise: predicting denoised")
+            self.correct = False  # measured: docs/measurements.md
+            self.report.notes.append("sampler adds noise: predicting denoised, no correction")
 
     def _decide(self, now):
         """Ask the policy once a step; every evaluation of a step is of one kind."""
@@ -151,7 +152,7 @@ class SkippingDenoiser:
     def _skip(self, value, state, sigma):
         self._record(SKIP, sigma)
         space, following = self.predictor.space, self.sigmas[self.step + 1]
-        if self.config.correct and following > 0:
+        if self.correct and following > 0:
             self.gap = self.gap.add(space, value, sigma, following)
         return decode(space, value, state, sigma)
 

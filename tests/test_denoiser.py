@@ -210,7 +210,7 @@ def test_fresh_noise_is_noticed_and_denoised_predicted(name, steps, flow):
         SOLVERS[name], model, x, schedule(steps, flow), "calls:70%", stabilizer="none", correct=False,
         callback=seen.append, solver_options=options,
     )  # fmt: skip
-    assert report.notes == ["sampler adds noise: predicting denoised"]
+    assert report.notes == ["sampler adds noise: predicting denoised, no correction"]
     skipped = skips(report)
     assert skipped
     if name in TWO_STAGE:
