@@ -21,7 +21,7 @@ sys.path.append(str(Path(__file__).parent))  # pytest's importlib mode leaves it
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """The tensors are tiny, and the machine is shared."""
+    """The tensors are tiny: more threads only wait for each other."""
     import torch
 
     before = torch.get_num_threads()

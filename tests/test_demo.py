@@ -17,14 +17,6 @@ from PIL import Image, ImageFont
 from safetensors.torch import save_file
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def network():
     """A network with random weights everywhere, the layers that start at zero included."""

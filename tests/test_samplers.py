@@ -23,15 +23,6 @@ TWO_STAGE = ["dpmpp_2s", "res_2s"]
 SDE = ["dpmpp_2m", "res_2m", "res_3m"]  # eta trades noise as e^(-eta h); the others as DDIM does
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """The tensors are tiny, and the machine is shared."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def f64(*values):
     return torch.tensor(values, dtype=torch.float64)
 
