@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from .extrapolate import MAX_ORDER, MIN_ORDER
 from .plan import OPENING, Budget, ErrorControl
 from .policy import AtIndices, Cadence, Guarded, Never, PaperGate, Policy
 from .space import SPACES
@@ -87,7 +88,7 @@ _CHOICES = {
     "space": ("auto", *SPACES), "nodes": ("sigma", "index"), "stabilizer": STABILIZERS, "correct": (True, False),
 }
 _RANGES = {
-    "order": (2, 4), "protect_first": (0, 100), "protect_last": (0, 100), "anchor_interval": (0, 100),
+    "order": (MIN_ORDER, MAX_ORDER), "protect_first": (0, 100), "protect_last": (0, 100), "anchor_interval": (0, 100),
     "max_consecutive_skips": (1, 100), "beta": (0.0, 1.0), "gamma": (1.0, 5.0),
 }
 
@@ -153,7 +154,7 @@ def _parse_mode(mode, text):
         if not match:
             wrong = re.match(r"h([0-9]+(/(s[0-9]*)?)?)?", text)
             refuse(wrong.end() if wrong else 0, "hN/sK")
-        if not 2 <= int(match[1]) <= 4:
+        if not MIN_ORDER <= int(match[1]) <= MAX_ORDER:
             refuse(1, "an order N from 2 to 4")
         if not 1 <= int(match[2]) <= 99:
             refuse(match.start(2), "K from 1 to 99 calls")

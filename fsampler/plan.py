@@ -22,7 +22,7 @@ FINAL_SHARE = 0.25  # of the summed gap errors, what remains in the final latent
 
 def is_flow(sigmas):
     """Schedules that stay within [0, 1] are read as flow time. A VE run that starts there (img2img) is only planned
-    with more calls near its start than it needs; nothing else depends on the answer."""
+    with more calls near its start than it needs; only plans and error estimates depend on the answer."""
     return sigmas[0] <= 1
 
 

@@ -166,6 +166,14 @@ def test_a_smaller_tolerance_never_makes_fewer_calls(sigmas, kappa, trend):
 
 
 @pytest.mark.parametrize("sigmas", [VE20, FLOW20], ids=["ve", "flow"])
+def test_a_bill_that_ran_over_leaves_the_rest_of_the_run_a_reserve(sigmas):
+    kappas = {i: 20.0 if 5 <= i <= 8 else 0.001 for i in range(20)}  # a surprise at the end of the first gap
+    _, decisions = walk(ErrorControl(0.05, 3, 1, 5), sigmas, kappas)
+    late = [decision for decision in decisions[12:] if decision.skip]
+    assert late and all(d.estimate > 0.05 and d.reason.endswith("within its reserve") for d in late)
+
+
+@pytest.mark.parametrize("sigmas", [VE20, FLOW20], ids=["ve", "flow"])
 def test_at_an_even_kappa_the_fewest_calls_are_taken_that_brute_force_finds(sigmas):
     sigmas, kappa = tuple(schedule(9, sigmas is FLOW20, torch.float64).tolist()), 0.05
     for tolerance in TOLERANCES:
