@@ -11,7 +11,9 @@ MATCH = 1e-4  # relative distance at which a sigma counts as a schedule's own (s
 
 
 def check_schedule(sigmas):
-    """The schedule as floats. Raises ValueError unless it has 2 sigmas or more, finite, >= 0, strictly decreasing."""
+    """The schedule, a tensor or a list, as floats. Raises ValueError unless it has 2 sigmas or more, finite, >= 0,
+    strictly decreasing."""
+    sigmas = sigmas.tolist() if hasattr(sigmas, "tolist") else sigmas
     if any(isinstance(s, (list, tuple)) for s in sigmas):
         raise ValueError(f"schedule has more than one dimension ({len(sigmas)} rows); expected a flat list of sigmas")
     values = [float(s) for s in sigmas]

@@ -10,7 +10,7 @@ from .correct import Gap, land
 from .gate import gate, gate_figures
 from .noise import NoiseWatch
 from .plan import bend, is_flow
-from .policy import Decision, Never, Situation
+from .policy import Decision, Situation
 from .predictor import Predictor
 from .report import REAL, SKIP, Record, Report
 from .space import decode, encode
@@ -22,7 +22,10 @@ class SkippingDenoiser:
 
     model: ``(x [B, ...], sigma [B] or 0-d, **extra) -> denoised [B, ...]``.
     sigmas: the schedule, ``steps + 1`` values, strictly decreasing, read once.
-    config: a ``Config``.
+    config: a ``Config`` that may skip; ``full.FullRun`` is for the others.
+    flow: sigma is flow time; None reads it off the schedule (``plan.is_flow``).
+    changes: steps at which the model begins to answer differently, by a schedule of its own. Such a step is REAL, and
+    nothing from before it is used again; ``forget`` says the same from outside while the run goes.
     report: the ``Report``, filled as the run goes.
 
     Raises ValueError for a bad schedule or a config that does not fit it, for x that changes shape or dtype or requires
@@ -30,9 +33,11 @@ class SkippingDenoiser:
     travels with the next evaluation's only device-to-host transfer).
     """
 
-    def __init__(self, model, sigmas, config):
+    def __init__(self, model, sigmas, config, *, flow=None, changes=()):
         self.model, self.config = model, config
-        self.sigmas = check_schedule(sigmas.tolist() if hasattr(sigmas, "tolist") else sigmas)
+        self.sigmas = check_schedule(sigmas)
+        self.flow = is_flow(self.sigmas) if flow is None else flow
+        self.changes, self.forgetting = frozenset(changes), False
         config.policy.check(len(self.sigmas) - 1)
         self.report = Report(config.mode, len(self.sigmas) - 1)
         self.clock, self.watch = Clock(self.sigmas), NoiseWatch(self.sigmas)
@@ -43,8 +48,6 @@ class SkippingDenoiser:
     @torch.no_grad()
     def __call__(self, x, sigma, **extra):
         """``denoised`` at ``(x, sigma)``, shape and dtype of x: the model's, or a prediction."""
-        if isinstance(self.config.policy, Never):
-            return self._pass_through(x, sigma, extra)
         self._check(x)
         level = sigma.flatten()[0].to(x.device, torch.promote_types(x.dtype, torch.float32))
         state = x.to(level.dtype)
@@ -57,6 +60,10 @@ class SkippingDenoiser:
         del prediction  # not kept alive beside the model
         return self._real(x, sigma, extra, state, now["sigma"][0])
 
+    def forget(self):
+        """The model answers differently from now on: the next step is REAL and begins a new history."""
+        self.forgetting = True
+
     def finish(self):
         """The run's ``Report``; drops every tensor. Raises FloatingPointError for a non-finite last output."""
         last, self.pending = self.pending, {}
@@ -67,12 +74,6 @@ class SkippingDenoiser:
         return self.report
 
     # -- before the decision -------------------------------------------------------------------------------------
-
-    def _pass_through(self, x, sigma, extra):
-        level = float(sigma.flatten()[0])
-        denoised = self.model(x, sigma, **extra)
-        self.report.records.append(Record(self.clock.locate(level), level, REAL, "off"))
-        return denoised
 
     def _check(self, x):
         if x.requires_grad:
@@ -121,8 +122,9 @@ class SkippingDenoiser:
         """Ask the policy once a step; every evaluation of a step is of one kind."""
         step = self.clock.locate(now["sigma"][0])
         if step != self.step:
+            changed = self._changed(step)
             self.step = step
-            self.decision = self.config.policy.decide(self._situation(now))
+            self.decision = changed or self.config.policy.decide(self._situation(now))
             if not self.decision.skip:
                 self.real_steps.append(step)
             self.skips_in_row = self.skips_in_row + 1 if self.decision.skip else 0
@@ -133,11 +135,22 @@ class SkippingDenoiser:
                 self.real_steps.append(step)
                 self.skips_in_row = 0
 
+    def _changed(self, step):
+        """A REAL step and a new beginning, when the model has changed since the step before; otherwise None."""
+        begins = 0 if self.step is None else self.step + 1
+        if not self.forgetting and self.changes.isdisjoint(range(begins, step + 1)):
+            return None
+        self.forgetting, self.gap = False, Gap()
+        self.predictor.forget()
+        self.watch.stop()
+        return Decision(False, "the model changes")
+
     def _situation(self, now):
         ratio = self.sigmas[self.step + 1] / self.sigmas[self.step]
         return Situation(
             step=self.step, sigmas=self.sigmas, real_steps=tuple(self.real_steps), skips_in_row=self.skips_in_row,
             gate=gate(now, ratio, self.like[0][1:].numel()), kappas=dict(self.kappas),
+            flow=self.flow, changes=self.changes,
         )
 
     def _fault(self, now):
@@ -166,7 +179,7 @@ class SkippingDenoiser:
         value = encode(self.predictor.space, answer, state, sigma)
         bent = self.predictor.back_test(value, answer, sigma)
         if bent is not None:
-            self.pending["kappa"] = bent / bend(self.predictor.history.entries[-1].sigma, is_flow(self.sigmas))
+            self.pending["kappa"] = bent / bend(self.predictor.history.entries[-1].sigma, self.flow)
         delta = self._close_gap(value, sigma)
         if delta is not None:
             del value

@@ -13,16 +13,17 @@ from dataclasses import dataclass
 
 import torch
 
-from .policy import Decision
+from .policy import Decision, ends_open
 
 OPENING = 4  # REAL steps before the first skip: two back-tests, and early errors change the picture most
 LAST_RESERVE = 0.25  # of the squared tolerance
+UNCORRECTED = 3.0  # weight of a gap up to an open end; 1 and 8 were worse at equal calls, 1 also cost ``auto`` 10 dB
 FINAL_SHARE = 0.25  # of the summed gap errors, what remains in the final latent (median, measured)
 
 
 def is_flow(sigmas):
-    """Schedules that stay within [0, 1] are read as flow time. A VE run that starts there (img2img) is only planned
-    with more calls near its start than it needs; only plans and error estimates depend on the answer."""
+    """A guess for callers that do not know: schedules that stay within [0, 1] are read as flow time. A VE run that
+    starts there (img2img) is then planned with more calls near its start than it needs."""
     return sigmas[0] <= 1
 
 
@@ -36,30 +37,38 @@ def bend(sigma, flow):
     return (sigma * signal(sigma, flow)) ** -2
 
 
-def gap_error(sigmas, before, last, end):
+def gap_error(sigmas, before, last, end, flow):
     """Error of the VE state at step ``end``, per unit of kappa, when the steps between ``last`` and it are skipped.
 
     ``sum_j (sigma_j - sigma_{j+1}) (sigma_b / sigma_{j+1}) bend_j |sigma_j - sigma_a| (|sigma_b - sigma_j| + |sigma_j -
     sigma_h|)`` (design 3.4): what correction leaves, plus what the extrapolation did to the state meanwhile.
-    a = ``last`` and h = ``before`` are the two newest REAL steps, b = ``end``.
+    a = ``last`` and h = ``before`` are the two newest REAL steps, b = ``end``. A gap up to the open end of a run is
+    never corrected and weighs more.
     """
-    flow, total = is_flow(sigmas), 0.0
+    total = 0.0
     for j in range(last + 1, end):
         sigma, following = sigmas[j], sigmas[j + 1]
         spread = abs(sigmas[end] - sigma) + abs(sigma - sigmas[before])
         total += (sigma / following - 1) * bend(sigma, flow) * abs(sigma - sigmas[last]) * spread
-    return total * sigmas[end] / signal(sigmas[end], flow)
+    weight = UNCORRECTED if end == len(sigmas) - 1 else 1.0
+    return weight * total * sigmas[end] / signal(sigmas[end], flow)
 
 
 class Planner:
-    """Shortest paths over gaps: the least sum of squared gap errors for every number of REAL steps still to come."""
+    """Shortest paths over gaps: the least sum of squared gap errors for every number of REAL steps still to come.
 
-    def __init__(self, sigmas, protect_first, protect_last, longest_gap):
-        self.sigmas = sigmas
-        self.final = len(sigmas) - 2  # the last step; a plan always makes it REAL
-        self.first = min(max(protect_first, 2), self.final + 1)
-        self.windows = self.final - max(protect_last, 1)  # no gap may reach past this step
+    A path ends with the last step, made REAL. In a run with an open end it ends one further, where the next sampler
+    begins with a REAL call of its own. Where the model changes no gap passes: that step and the one after it are REAL.
+    """
+
+    def __init__(self, sigmas, flow, changes, protect_first, protect_last, longest_gap):
+        self.sigmas, self.flow, steps = sigmas, flow, len(sigmas) - 1
+        self.final = steps if ends_open(sigmas) else steps - 1
+        self.first = min(max(protect_first, 2), steps)
+        closing = 1 if ends_open(sigmas) else max(protect_last, 1)
+        self.windows = self.final - closing  # no gap may reach past this step
         self.reach = longest_gap + 1
+        self.forced = sorted({step for change in changes for step in (change, change + 1) if step < steps})
         self._rest = {}
         for last in range(self.final, self.first - 2, -1):
             for before in range(max(last - self.reach, 0), last):
@@ -67,10 +76,11 @@ class Planner:
 
     def ends(self, last):
         """Steps that may follow ``last`` as the next REAL one."""
-        return range(last + 1, max(last + 1, min(last + self.reach, self.windows + 1)) + 1)
+        forced = next((step for step in self.forced if step > last), self.final)
+        return range(last + 1, max(last + 1, min(last + self.reach, self.windows + 1, forced)) + 1)
 
     def cost(self, before, last, end):
-        return gap_error(self.sigmas, before, last, end) ** 2
+        return gap_error(self.sigmas, before, last, end, self.flow) ** 2
 
     def _solve(self, before, last):
         """Least cost from REAL steps ``before``, ``last`` to the end, by calls still to come: float64 ``[steps]``."""
@@ -95,10 +105,12 @@ class Planner:
         return min(self.ends(last), key=total)
 
 
-@functools.lru_cache(maxsize=8)
-def planner(sigmas, protect_first, protect_last, longest_gap):
-    """A ``Planner``, kept for the next step and the next run of the same schedule."""
-    return Planner(sigmas, protect_first, protect_last, longest_gap)
+def planner(situation, protect_first, protect_last, longest_gap):
+    """The ``Planner`` of a run, kept for its next step and for the next run of the same schedule."""
+    return _planner(situation.sigmas, situation.flow, situation.changes, protect_first, protect_last, longest_gap)
+
+
+_planner = functools.lru_cache(maxsize=8)(Planner)
 
 
 @dataclass(frozen=True)
@@ -118,7 +130,7 @@ class ErrorControl:
     def decide(self, situation):
         if not situation.kappas or len(situation.real_steps) < max(self.protect_first, 3):
             return Decision(False, "warm-up")
-        plan = planner(situation.sigmas, self.protect_first, self.protect_last, self.longest_gap)
+        plan = planner(situation, self.protect_first, self.protect_last, self.longest_gap)
         if situation.step > plan.windows:
             return Decision(False, "protected last")
         real, kappa, spent = situation.real_steps, 0.0, 0.0
@@ -156,7 +168,8 @@ class Budget:
 
     def decide(self, situation):
         calls, real = self.real_steps(situation.steps), situation.real_steps
-        opening, closing = self._opening(calls), max(self.protect_last, 1)
+        opening, open_end = self._opening(calls), ends_open(situation.sigmas)
+        closing = 0 if open_end else max(self.protect_last, 1)
         if len(real) < opening or calls == situation.steps:
             return Decision(False, "warm-up" if len(real) < opening else "planned")
         left, way = calls - len(real), situation.steps - 1 - real[-1]
@@ -164,8 +177,10 @@ class Budget:
             return Decision(situation.step < situation.steps - closing, "planned")
         fixed = opening + closing - 1  # REAL steps that end no gap
         needed = math.ceil((situation.steps - fixed) / (calls - fixed))
-        plan = planner(situation.sigmas, opening, self.protect_last, max(self.longest_gap, needed))
-        return Decision(situation.step < plan.next_real(*real[-2:], min(left, way)), "planned")
+        longest = situation.steps if situation.changes else max(self.longest_gap, needed)
+        plan = planner(situation, opening, self.protect_last, longest)
+        ahead = min(left, way) + open_end  # the call at an open end is the next sampler's
+        return Decision(situation.step < plan.next_real(*real[-2:], ahead), "planned")
 
     def check(self, steps):
         least = min(self._least, steps)

@@ -27,10 +27,17 @@ class Situation:
     skips_in_row: int = 0
     gate: float | None = None  # relative distance of the h3 and h2 predictions (PaperGate)
     kappas: Mapping[int, float] = field(default_factory=dict)  # REAL step -> curvature its back-test showed (plan.py)
+    flow: bool = False  # sigma is flow time; plans and error estimates depend on it
+    changes: frozenset[int] = frozenset()  # steps at which the model begins to answer differently
 
     @property
     def steps(self):
         return len(self.sigmas) - 1
+
+
+def ends_open(sigmas):
+    """The run hands a noisy latent on (its last sigma is above 0): its end is not the end, and needs no protection."""
+    return sigmas[-1] > 0
 
 
 class Policy(Protocol):
@@ -118,7 +125,7 @@ class PaperGate:
 
 @dataclass(frozen=True)
 class Guarded:
-    """Never skip in the protected windows or past the cap; otherwise ask ``inner``."""
+    """Never skip in the protected windows or past the cap; otherwise ask ``inner``. An open end is not protected."""
 
     inner: Policy
     protect_first: int
@@ -128,7 +135,7 @@ class Guarded:
     def decide(self, situation):
         if situation.step < self.protect_first:
             return Decision(False, "protected first")
-        if situation.step >= situation.steps - self.protect_last:
+        if not ends_open(situation.sigmas) and situation.step >= situation.steps - self.protect_last:
             return Decision(False, "protected last")
         if self.max_consecutive_skips is not None and situation.skips_in_row >= self.max_consecutive_skips:
             return Decision(False, "cap")

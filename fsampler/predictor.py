@@ -76,6 +76,10 @@ class Predictor:
         if "gradient" in self.config.stabilizer:
             self.last_epsilon = encode("epsilon", denoised, x, sigma)
 
+    def forget(self):
+        """Begin again: nothing known so far holds for what comes."""
+        self.history.entries, self.alpha, self.ratio, self.last_epsilon = [], None, None, None
+
     def restart(self, space, sigma, value):
         """Go on in another space, from one REAL value of it."""
         self.space, self.history.entries = space, [Entry(sigma, value)]

@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 import torch
-from comfyui_fsampler.fsampler import Config, SkippingDenoiser, sample
+from comfyui_fsampler.fsampler import Config, SkippingDenoiser, begin, sample
 from comfyui_fsampler.fsampler import denoiser as engine
 from comfyui_fsampler.samplers import SOLVERS
 from toys import Counted, heun, heunpp2, noise, problem, schedule, skips
@@ -41,7 +41,7 @@ def test_the_model_gets_the_samplers_own_x_and_sigma_and_its_answer_goes_back_as
         answers.append(x / 2)
         return answers[-1]
 
-    wrapped = SkippingDenoiser(model, schedule(6), Config.parse(mode))
+    wrapped = begin(model, schedule(6), Config.parse(mode))
     x, sigma = noise(), schedule(6)[:1].expand(2)
     result = wrapped(x, sigma, cond=3)
     assert seen[0][0] is x and seen[0][1] is sigma and seen[0][2] == {"cond": 3} and result is answers[0]
@@ -49,7 +49,7 @@ def test_the_model_gets_the_samplers_own_x_and_sigma_and_its_answer_goes_back_as
 
 def test_off_keeps_no_x():
     x = noise()
-    wrapped = SkippingDenoiser(lambda x, sigma: x / 2, schedule(6), Config.parse("off"))
+    wrapped = begin(lambda x, sigma: x / 2, schedule(6), Config.parse("off"))
     kept = weakref.ref(x)
     wrapped(x, schedule(6)[:1])
     del x
@@ -412,7 +412,7 @@ def test_a_config_that_does_not_fit_the_schedule_is_refused_before_the_model_is_
 # ---- cost
 
 
-@pytest.mark.parametrize("mode", ["off", *MODES])
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("stabilizer", [None, "learning+gradient"])
 @pytest.mark.parametrize("name", ["euler", "res_2s"])
 def test_at_most_one_transfer_an_evaluation(name, stabilizer, mode, monkeypatch):

@@ -30,7 +30,7 @@ def naive_gap_error(sigmas, before, last, end):
 @pytest.mark.parametrize("sigmas", [VE20, FLOW20], ids=["ve", "flow"])
 def test_gap_error_is_the_design_formula(sigmas):
     for before, last, end in itertools.combinations(range(20), 3):
-        assert gap_error(sigmas, before, last, end) == pytest.approx(
+        assert gap_error(sigmas, before, last, end, is_flow(sigmas)) == pytest.approx(
             naive_gap_error(sigmas, before, last, end), rel=1e-12
         )
 
@@ -38,11 +38,11 @@ def test_gap_error_is_the_design_formula(sigmas):
 @pytest.mark.parametrize("sigmas", [VE20, FLOW20], ids=["ve", "flow"])
 def test_gap_error_is_0_without_a_skip_and_grows_with_the_gap(sigmas):
     for last in range(1, 18):
-        errors = [gap_error(sigmas, last - 1, last, end) for end in range(last + 1, min(last + 7, 20))]
+        errors = [gap_error(sigmas, last - 1, last, end, is_flow(sigmas)) for end in range(last + 1, min(last + 7, 20))]
         assert errors[0] == 0 and all(math.isfinite(e) for e in errors)
         assert all(a < b for a, b in itertools.pairwise(errors))
         if last > 1 and len(errors) > 1:  # an older second value makes the extrapolation worse
-            assert gap_error(sigmas, last - 2, last, last + 2) > errors[1]
+            assert gap_error(sigmas, last - 2, last, last + 2, is_flow(sigmas)) > errors[1]
 
 
 def test_flow_is_read_from_the_schedule():
@@ -69,7 +69,7 @@ def brute_force(sigmas, opening, protect_last, calls, longest):
 @pytest.mark.parametrize("longest", [1, 2, 9])
 def test_the_shortest_path_equals_brute_force(flow, opening, protect_last, longest):
     sigmas = tuple(schedule(9, flow, torch.float64).tolist())
-    plan = Planner(sigmas, opening, protect_last, longest)
+    plan = Planner(sigmas, is_flow(sigmas), (), opening, protect_last, longest)
     rest, found = plan.rest(opening - 2, opening - 1), 0
     for calls in range(opening + protect_last, 10):
         best = brute_force(sigmas, opening, protect_last, calls, longest)
@@ -92,7 +92,7 @@ def walk(policy, sigmas, kappas=None):
     real, decisions, in_row = [], [], 0
     for step in range(len(sigmas) - 1):
         known = {i: kappas[i] for i in real if i >= 2} if kappas else {}
-        decision = policy.decide(Situation(step, sigmas, tuple(real), in_row, None, known))
+        decision = policy.decide(Situation(step, sigmas, tuple(real), in_row, None, known, is_flow(sigmas)))
         decisions.append(decision)
         in_row = in_row + 1 if decision.skip else 0
         if not decision.skip:
