@@ -1,4 +1,37 @@
-"""The ComfyUI nodes; the only place that may import comfy. None yet."""
+"""The ComfyUI nodes; the only place that imports comfy. Every node ID and the order of its inputs is for ever."""
 
-NODE_CLASS_MAPPINGS: dict[str, type] = {}
-NODE_DISPLAY_NAME_MAPPINGS: dict[str, str] = {}
+import logging
+
+import nodes as core
+
+from .compare import FSamplerCompare
+from .ksampler import FSamplerKSampler, FSamplerKSamplerAdvanced
+from .model import FSamplerModel
+from .report import FSamplerReport
+from .sampler import FSamplerSampler
+from .settings import FSamplerSettings
+from .solver import FSamplerSolver
+
+NODES = {
+    "FSamplerModel": (FSamplerModel, "FSampler (model)"),
+    "FSamplerKSampler": (FSamplerKSampler, "KSampler (FSampler)"),
+    "FSamplerKSamplerAdvanced": (FSamplerKSamplerAdvanced, "KSampler Advanced (FSampler)"),
+    "FSamplerSampler": (FSamplerSampler, "FSampler Sampler"),
+    "FSamplerSolver": (FSamplerSolver, "FSampler Solver"),
+    "FSamplerSettings": (FSamplerSettings, "FSampler Settings"),
+    "FSamplerReport": (FSamplerReport, "FSampler Report"),
+    "FSamplerCompare": (FSamplerCompare, "FSampler Compare"),
+}
+
+
+def unregistered(offered, registered):
+    """Those of our nodes whose ID no other pack has taken; one log line names the others."""
+    taken = sorted(name for name in offered if name in registered and registered[name] is not offered[name][0])
+    if taken:
+        logging.getLogger(__name__).info("FSampler: left to another pack that has them already: %s", ", ".join(taken))
+    return {name: node for name, node in offered.items() if name not in taken}
+
+
+_ours = unregistered(NODES, core.NODE_CLASS_MAPPINGS)
+NODE_CLASS_MAPPINGS = {name: node for name, (node, _) in _ours.items()}
+NODE_DISPLAY_NAME_MAPPINGS = {name: title for name, (_, title) in _ours.items()}

@@ -1,0 +1,20 @@
+"""Other accelerators on the same model, so that the user can be told."""
+
+KNOWN = {
+    "easycache": "EasyCache", "lazycache": "LazyCache", "teacache": "TeaCache", "magcache": "MagCache",
+    "wavespeed": "WaveSpeed", "fbcache": "First Block Cache", "dbcache": "DBCache", "taylorseer": "TaylorSeer",
+}  # fmt: skip
+
+
+def other_caches(model_options):
+    """Names of the caches that have left their mark: a wrapper's or an option's key, or where a wrapper was defined."""
+    options = model_options.get("transformer_options", {})
+    wrappers = {key: functions for keys in options.get("wrappers", {}).values() for key, functions in keys.items()}
+    marks = [str(key) for key in (*wrappers, *options, *model_options)]
+    functions = [*(f for group in wrappers.values() for f in group), model_options.get("model_function_wrapper")]
+    marks += [f"{getattr(f, '__module__', '')}.{getattr(f, '__qualname__', '')}" for f in functions if f is not None]
+    text = " ".join(marks).lower().replace("_", "")
+    found = [name for mark, name in KNOWN.items() if mark in text]
+    if "LazyCache" in found and "easycache" not in wrappers:
+        found.remove("EasyCache")  # LazyCache keeps its state under EasyCache's option
+    return found

@@ -1,0 +1,35 @@
+"""FSampler (model): skips in whatever sampler the MODEL is given to."""
+
+from .hook import Reports, patch
+from .mode import CUSTOM_MODE, MODE, SETTINGS, check_custom_mode, config_of
+
+
+class FSamplerModel:
+    CATEGORY = "sampling/FSampler"
+    DESCRIPTION = (
+        "Makes any sampler node that uses this model skip model calls: KSampler, SamplerCustom, SamplerCustomAdvanced "
+        "with any guider, and samplers of other packs."
+    )
+    SEARCH_ALIASES = ["speed up", "cache", "skip steps", "faster sampling", "teacache", "easycache"]
+    FUNCTION = "patch"
+    RETURN_TYPES = ("MODEL", "FSAMPLER_REPORT")
+    RETURN_NAMES = ("model", "report")
+    OUTPUT_TOOLTIPS = (
+        "The model, with skipping in front of whatever samples with it.",
+        "What the runs with this model did; connect it to FSampler Report.",
+    )
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {
+            "required": {"model": ("MODEL", {"tooltip": "The model to sample with."}), "mode": MODE},
+            "optional": {"custom_mode": CUSTOM_MODE, "settings": SETTINGS},
+        }
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, custom_mode=None):
+        return check_custom_mode(custom_mode)
+
+    def patch(self, model, mode, custom_mode="", settings=None):
+        reports = Reports()
+        return patch(model, config_of(mode, custom_mode, settings), reports), reports

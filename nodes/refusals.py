@@ -1,0 +1,36 @@
+"""Samplers and schedules in which skipping cannot be right: they run in full, and the report says why."""
+
+import math
+
+REFUSED = {
+    "dpm_adaptive": "dpm_adaptive sizes its steps by comparing evaluations, and predicted ones always agree",
+    "ar_video": "ar_video fills the model's caches with every call",
+}
+
+
+def why_in_full(sampler, sigmas, base_options, options):
+    """The reason, or None. ``base_options`` are the model options before the sampler touched them, ``options`` those of
+    its first call."""
+    name = getattr(getattr(sampler, "sampler_function", None), "__name__", type(sampler).__name__)
+    for refused, reason in REFUSED.items():
+        if refused in name:
+            return reason
+    added = _post_cfg(options) - _post_cfg(base_options)
+    if added > 0:
+        return "the sampler reads the unconditional prediction of every call (CFG++)"
+    if getattr(sampler, "extra_options", {}).get("s_churn", 0) > 0:
+        return "s_churn takes the state above the schedule's sigmas"
+    return _bad_schedule(sigmas.tolist())
+
+
+def _post_cfg(options):
+    return len(options.get("sampler_post_cfg_function", []))
+
+
+def _bad_schedule(sigmas):
+    if len(sigmas) < 2:
+        return f"the schedule has {len(sigmas)} sigma"
+    for i, (sigma, following) in enumerate(zip(sigmas, sigmas[1:], strict=False)):
+        if not math.isfinite(following) or not sigma > following >= 0:
+            return f"the schedule does not fall at step {i} (sigma {sigma:.5g}, then {following:.5g})"
+    return None
