@@ -5,7 +5,9 @@ Stock nodes run on it unchanged. Latents are the images themselves, ``[B, 3, 64,
 """
 
 import importlib.util
+import logging
 import sys
+import time
 from pathlib import Path
 
 import comfy.controlnet
@@ -13,6 +15,7 @@ import comfy.latent_formats
 import comfy.model_base
 import comfy.model_management
 import comfy.model_patcher
+import comfy.samplers
 import comfy.sd
 import comfy.supported_models_base
 import torch
@@ -38,6 +41,7 @@ TYPES = {
 
 class PixelLatents(comfy.latent_formats.LatentFormat):
     latent_channels = 3
+    latent_rgb_factors = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]  # for previews
 
 
 class Network(torch.nn.Module):
@@ -152,5 +156,44 @@ class DemoClass:
         return (conditioning(UNCONDITIONAL if name == "(none)" else CLASSES.index(name)),)
 
 
-NODE_CLASS_MAPPINGS = {"FSamplerTestLoader": DemoLoader, "FSamplerTestClass": DemoClass}
-NODE_DISPLAY_NAME_MAPPINGS = {"FSamplerTestLoader": "Demo model (test)", "FSamplerTestClass": "Demo class (test)"}
+class SlowSampler(comfy.samplers.Sampler):
+    """Another SAMPLER that sleeps after each step and logs how many steps it took after an interrupt was asked for."""
+
+    def __init__(self, sampler, seconds):
+        self.sampler, self.seconds = sampler, seconds
+
+    def sample(self, model_wrap, sigmas, extra_args, callback, *rest, **named):
+        late = 0
+
+        def slow(*step):
+            nonlocal late
+            late += comfy.model_management.processing_interrupted()
+            time.sleep(self.seconds)
+            callback(*step)
+
+        try:
+            return self.sampler.sample(model_wrap, sigmas, extra_args, slow, *rest, **named)
+        finally:
+            logging.getLogger(__name__).info("test sampler: %d steps after an interrupt", late)
+
+
+class DemoSlow:
+    CATEGORY = "testing"
+    FUNCTION = "build"
+    RETURN_TYPES = ("SAMPLER",)
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"sampler": ("SAMPLER",), "seconds": ("FLOAT", {"default": 0.1})}}
+
+    def build(self, sampler, seconds):
+        return (SlowSampler(sampler, seconds),)
+
+
+NODE_CLASS_MAPPINGS = {
+    "FSamplerTestLoader": DemoLoader, "FSamplerTestClass": DemoClass, "FSamplerTestSlow": DemoSlow,
+}  # fmt: skip
+NODE_DISPLAY_NAME_MAPPINGS = {
+    "FSamplerTestLoader": "Demo model (test)", "FSamplerTestClass": "Demo class (test)",
+    "FSamplerTestSlow": "Slow sampler (test)",
+}  # fmt: skip

@@ -1,0 +1,159 @@
+"""Whole graphs on the demo model: what they save, show and report."""
+
+import io
+import json
+import math
+import re
+
+import numpy
+import pytest
+from comfyui_fsampler.samplers import SOLVERS
+from graphs import STEPS, compared, custom, decoded, ksampler, ours, ours_graph, report, sources
+from PIL import Image
+
+LINE = re.compile(r"FSampler (\S+): (\d+)/(\d+) calls \((\d+) % skipped\)")
+
+
+def calls(text):
+    """Mode, model calls and evaluations of a report's line."""
+    mode, made, asked, _ = LINE.match(text).groups()
+    return mode, int(made), int(asked)
+
+
+def files(server, run, *nodes):
+    """The bytes of the first image of each node."""
+    return [server.image(run.history["outputs"][node]["images"][0]) for node in nodes]
+
+
+def picture(data):
+    return Image.open(io.BytesIO(data))
+
+
+def varied(image):
+    """More than one flat colour."""
+    return all(low + 40 < high for low, high in image.convert("RGB").getextrema())
+
+
+@pytest.mark.parametrize("prediction", ["flow", "eps", "v"])
+@pytest.mark.parametrize("sampler_name", ["euler", "dpmpp_2m", "heun", "euler_ancestral"])
+def test_off_saves_cores_file_byte_for_byte(prediction, sampler_name, client, server):
+    """Both in one graph: the files hold the prompt."""
+    given = dict(sampler_name=sampler_name, steps=8)
+    graph = compared(ksampler(**given), ours("off", **given)) | sources(prediction)
+    run = client.success(graph)
+    full, ours_ = files(server, run, "full image", "fast image")
+    assert full == ours_
+    assert varied(picture(full))
+    assert run.text("compare") == "SSIM 1.0000, PSNR inf dB (identical)"
+
+
+@pytest.mark.parametrize("mode", ["quality", "balanced", "fast", "turbo", "h2/s2", "adaptive"])
+def test_a_fast_run_saves_an_image_and_says_what_it_did(mode, client, server):
+    run = client.success(ours_graph(mode))
+    said, made, asked = calls(run.text("report"))
+    assert (said, asked) == (mode, STEPS)
+    assert made < STEPS
+    image, chart = map(picture, files(server, run, "image", "report"))
+    assert image.size == (64, 64) and varied(image)
+    assert chart.width > 300 and varied(chart)
+
+
+def test_faster_modes_call_less_and_stay_close(client, server):
+    made, similar = [], []
+    for mode in ("off", "quality", "turbo"):
+        run = client.success(compared(ksampler(), ours(mode)) | report("fast"))
+        made.append(calls(run.text("report"))[1])
+        similar.append(float(re.match(r"SSIM (\S+),", run.text("compare"))[1]))
+    assert made[0] == STEPS and made[0] > made[1] > made[2]
+    assert similar[0] == 1 and similar[1] > 0.95 and similar[1] > similar[2]
+
+
+def test_the_report_as_text_and_json(client):
+    graph = ours_graph("fast")
+    graph["text"] = {"class_type": "PreviewAny", "inputs": {"source": ["report", 0]}}
+    graph["json"] = {"class_type": "PreviewAny", "inputs": {"source": ["report", 1]}}
+    run = client.success(graph)
+    data = json.loads(run.text("json"))
+    assert data["mode"] == "fast" and data["evaluations"] == len(data["records"]) == STEPS
+    assert calls(run.text("report"))[1] == data["calls"] == data["sequence"].count("R")
+    assert len(run.text("text").splitlines()) == STEPS + 2  # a heading, a row a step, the line
+    assert run.text("text").splitlines()[-1] == run.text("report")
+
+
+def test_the_compare_shows_figures_and_a_heat_map(client, server):
+    run = client.success(compared(ksampler(), ksampler(seed=99)))
+    similarity, noise = map(float, re.fullmatch(r"SSIM (\S+), PSNR (\S+) dB", run.text("compare")).groups())
+    full, other, map_ = map(picture, files(server, run, "full image", "fast image", "compare"))
+    difference = numpy.asarray(full, float) - numpy.asarray(other, float)
+    assert noise == pytest.approx(10 * math.log10(255**2 / (difference**2).mean()), abs=0.1)
+    assert similarity < 0.9
+    assert map_.size == (64, 64) and varied(map_)
+
+
+def test_a_model_patch_speeds_up_a_core_ksampler(client):
+    """The patch node runs once; its report is of each sampling."""
+    for steps in (STEPS, STEPS + 2):
+        run = client.success({
+            **sources(),
+            "patch": {"class_type": "FSamplerModel", "inputs": {"model": ["model", 0], "mode": "balanced"}},
+            "sampler": ksampler(model=["patch", 0], steps=steps), **decoded("sampler"), **report("patch", "sampler"),
+        })  # fmt: skip
+        mode, made, asked = calls(run.text("report"))
+        assert (mode, asked) == ("balanced", steps) and made < steps
+
+
+def test_model_patch_and_ksampler_give_the_same_image(client, server):
+    patched = {
+        "patch": {"class_type": "FSamplerModel", "inputs": {"model": ["model", 0], "mode": "fast"}},
+        **compared(ksampler(model=["patch", 0]), ours("fast")),
+    }
+    full, fast = files(server, client.success(patched), "full image", "fast image")
+    assert full == fast
+
+
+@pytest.mark.parametrize("name", ["euler", "dpmpp_2m_sde", "res_multistep"])
+def test_a_wrapped_sampler_with_a_guider(name, client, server):
+    run = client.success(custom(
+        "skipping",
+        chosen={"class_type": "KSamplerSelect", "inputs": {"sampler_name": name}},
+        skipping={"class_type": "FSamplerSampler", "inputs": {"sampler": ["chosen", 0], "mode": "fast"}},
+        **report("skipping", "sampling"),
+    ))  # fmt: skip
+    mode, made, asked = calls(run.text("report"))
+    assert (mode, asked) == ("fast", STEPS) and made <= STEPS
+    assert name == "dpmpp_2m_sde" or made < STEPS
+    assert varied(picture(*files(server, run, "image")))
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_every_solver_with_and_without_skipping(name, client, server):
+    images = []
+    for mode in ("off", "quality"):
+        run = client.success(custom(
+            "solver",
+            solver={"class_type": "FSamplerSolver", "inputs": {"solver": name, "eta": 0.0, "order": 4, "mode": mode}},
+            **report("solver", "sampling"),
+        ))  # fmt: skip
+        said, made, asked = calls(run.text("report"))
+        assert said == mode and (made == asked if mode == "off" else made < asked)
+        images.append(picture(*files(server, run, "image")))
+    assert all(map(varied, images))
+
+
+def test_the_cached_sampler_is_not_run_again_and_the_report_stays(client, server):
+    graph = ours_graph("fast", seed=77)
+    first = client.success(graph)
+    start = len(server.log())
+    second = client.success(graph)
+    assert not second.steps("sampler")
+    assert "FSampler fast" not in server.log(start)
+    assert second.text("report") == first.text("report") and calls(second.text("report"))[1] < STEPS
+
+
+def test_a_report_that_waits_for_nothing_says_what_to_connect(client):
+    run = client.success({
+        **sources("v"),
+        "patch": {"class_type": "FSamplerModel", "inputs": {"model": ["model", 0], "mode": "turbo"}},
+        **report("patch"),
+    })  # fmt: skip
+    assert "connect its latent" in run.text("report")
