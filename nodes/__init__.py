@@ -7,6 +7,7 @@ import nodes as core
 from .compare import FSamplerCompare
 from .ksampler import FSamplerKSampler, FSamplerKSamplerAdvanced
 from .model import FSamplerModel
+from .original import OriginalFSampler, OriginalFSamplerAdvanced, OriginalFSamplerSelect
 from .report import FSamplerReport
 from .sampler import FSamplerSampler
 from .settings import FSamplerSettings
@@ -21,6 +22,9 @@ NODES = {
     "FSamplerSettings": (FSamplerSettings, "FSampler Settings"),
     "FSamplerReport": (FSamplerReport, "FSampler Report"),
     "FSamplerCompare": (FSamplerCompare, "FSampler Compare"),
+    "FSampler": (OriginalFSampler, "FSampler (original)"),
+    "FSamplerAdvanced": (OriginalFSamplerAdvanced, "FSampler Advanced (original)"),
+    "FSamplerSelect": (OriginalFSamplerSelect, "FSampler Select (original)"),
 }
 
 

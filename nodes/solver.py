@@ -14,11 +14,11 @@ from .mode import CUSTOM_MODE, MODE, SETTINGS, check_custom_mode, config_of
 from .sampler import SkippingSampler
 
 
-def solver_sampler(name, options):
+def solver_sampler(name, options, noise=default_noise_sampler):
     """A KSAMPLER of the solver with those of ``options`` (eta, order) that it has.
 
-    Noise for eta > 0 comes from ComfyUI's noise sampler and the run's seed. Raises ValueError for an eta above 0 with a
-    solver that adds no noise.
+    Noise for eta > 0 comes from ``noise(x, seed=...)``, ComfyUI's noise sampler, with the run's seed. Raises ValueError
+    for an eta above 0 with a solver that adds no noise.
     """
     solver = SOLVERS[name]
     known = inspect.signature(solver).parameters
@@ -29,7 +29,7 @@ def solver_sampler(name, options):
     def sample(model, x, sigmas, extra_args=None, callback=None, disable=None):
         given = dict(options)
         if given.get("eta"):
-            given["noise_sampler"] = default_noise_sampler(x, seed=(extra_args or {}).get("seed"))
+            given["noise_sampler"] = noise(x, seed=(extra_args or {}).get("seed"))
             given["flow"] = isinstance(model.inner_model.inner_model.model_sampling, CONST)
         with tqdm(total=len(sigmas) - 1, disable=disable) as bar:
 
