@@ -1,0 +1,65 @@
+"""The example workflows in a running ComfyUI: accepted but for the missing model files, and run on the demo model."""
+
+import io
+import json
+import sys
+
+import pytest
+from PIL import Image
+from server import ROOT, Refused
+
+sys.path.append(str(ROOT / "tests/workflows"))
+
+from examples import EXAMPLES, FOLDER, build, on_demo_model  # noqa: E402
+
+LOADERS = ("CheckpointLoaderSimple", "UNETLoader", "VAELoader", "CLIPLoader", "DualCLIPLoader")
+OLDEST = "0.3.64"  # the files are written with this version's nodes
+
+
+@pytest.fixture(scope="session")
+def object_info(server):
+    return server.get("object_info")
+
+
+@pytest.fixture(params=EXAMPLES)
+def form(request):
+    return json.loads((FOLDER / f"api/{request.param}.json").read_text(encoding="utf-8"))
+
+
+def test_every_node_and_input_exists(form, object_info):
+    for node in form.values():
+        known = object_info[node["class_type"]]["input"]
+        assert node["inputs"].keys() <= known["required"].keys() | known.get("optional", {}).keys()
+
+
+def test_only_model_files_are_missing(form, client):
+    with pytest.raises(Refused) as refused:
+        client.queue(form)
+    for node in refused.value.node_errors.values():
+        assert node["class_type"] in LOADERS
+        assert {error["type"] for error in node["errors"]} == {"value_not_in_list"}
+        assert all(".safetensors' not in" in error["details"] for error in node["errors"])
+
+
+def test_it_runs_on_the_demo_model(form, client, server):
+    run = client.success(on_demo_model(form))
+    of_kind = {}
+    for node, outputs in run.history["outputs"].items():
+        of_kind.setdefault(form[node]["class_type"], []).append(outputs)
+    for outputs in of_kind["FSamplerReport"]:
+        calls, asked = outputs["text"][0].split(" calls")[0].split(": ")[1].split("/")
+        assert 0 < int(calls) < int(asked)
+    for outputs in of_kind.get("SaveImage", ()):
+        picture = Image.open(io.BytesIO(server.image(outputs["images"][0])))
+        assert picture.size == (64, 64)
+        assert any(low + 40 < high for low, high in picture.convert("RGB").getextrema())
+    for outputs in of_kind.get("SaveVideo", ()):
+        assert len(server.image(outputs["images"][0])) > 1000
+    assert "SaveImage" in of_kind or "SaveVideo" in of_kind
+
+
+def test_the_files_are_what_their_description_says(server, object_info):
+    if server.get("system_stats")["system"]["comfyui_version"] != OLDEST:
+        pytest.skip(f"the files are written with ComfyUI {OLDEST}")
+    for path, text in build(object_info).items():
+        assert (FOLDER / path).read_text(encoding="utf-8") == text, f"{path}: python tests/workflows/examples.py URL"

@@ -1,0 +1,124 @@
+"""The example workflows as files: what ComfyUI opens, its thumbnail, and the same graph for the API."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+FOLDER = Path(__file__).parents[1] / "example_workflows"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
+CONTROL = ("fixed", "randomize", "increment", "decrement")
+TITLE = 30  # pixels of a node's title, which lies above its position
+
+
+def ui(name):
+    return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def api(name):
+    return json.loads((FOLDER / "api" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def box(node):
+    """Left, top, right and bottom, the title included."""
+    x, y = node["pos"]
+    return x, y - TITLE, x + node["size"][0], y + node["size"][1]
+
+
+def apart(first, second):
+    return first[2] <= second[0] or second[2] <= first[0] or first[3] <= second[1] or second[3] <= first[1]
+
+
+def values(node):
+    """Widget values by name, read from the positional list as the browser does it."""
+    given = iter(node["widgets_values"])
+    found = {}
+    for one in node["inputs"]:
+        if "widget" in one:
+            found[one["name"]] = next(given)
+            if one["name"] in ("seed", "noise_seed") or node["type"] == "PrimitiveInt":
+                assert next(given) in CONTROL
+    assert not list(given)
+    return found
+
+
+def test_what_there_is():
+    assert NAMES == [
+        "compare_full_and_fast", "draft_then_final", "flux_dev", "qwen_image", "sdxl_base", "wan22_t2v",
+    ]  # fmt: skip
+    assert {path.stem for path in (FOLDER / "api").iterdir()} == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+class TestEach:
+    def test_ids_are_unique_and_counted(self, name):
+        graph = ui(name)
+        nodes, links = [node["id"] for node in graph["nodes"]], [link[0] for link in graph["links"]]
+        assert len(set(nodes)) == len(nodes) and max(nodes) == graph["last_node_id"]
+        assert len(set(links)) == len(links) and max(links) == graph["last_link_id"]
+
+    def test_both_ends_know_every_link(self, name):
+        graph = ui(name)
+        nodes = {node["id"]: node for node in graph["nodes"]}
+        for number, source, slot, target, entry, type_ in graph["links"]:
+            output, one = nodes[source]["outputs"][slot], nodes[target]["inputs"][entry]
+            assert number in output["links"] and one["link"] == number
+            assert output["type"] == one["type"] == type_
+        known = {link[0] for link in graph["links"]}
+        for node in graph["nodes"]:
+            assert {one["link"] for one in node["inputs"]} - {None} <= known
+            assert {link for output in node["outputs"] for link in output["links"] or ()} <= known
+
+    def test_nodes_run_in_their_order(self, name):
+        graph = ui(name)
+        order = {node["id"]: node["order"] for node in graph["nodes"]}
+        assert all(order[source] < order[target] for _, source, _, target, _, _ in graph["links"])
+
+    def test_nothing_overlaps(self, name):
+        graph = ui(name)
+        boxes = [box(node) for node in graph["nodes"]]
+        assert all(apart(first, second) for i, first in enumerate(boxes) for second in boxes[:i])
+        groups = [(x, y, x + wide, y + high) for x, y, wide, high in (group["bounding"] for group in graph["groups"])]
+        assert all(apart(first, second) for i, first in enumerate(groups) for second in groups[:i])
+        for left, top, right, bottom in boxes:
+            inside = [g for g in groups if g[0] <= left and g[1] <= top and right <= g[2] and bottom <= g[3]]
+            assert len(inside) == 1
+
+    def test_a_group_is_wider_than_its_title(self, name):
+        for group in ui(name)["groups"]:
+            assert len(group["title"]) * 0.6 * group["font_size"] < group["bounding"][2]
+
+    def test_the_api_form_says_the_same(self, name):
+        graph, form = ui(name), api(name)
+        nodes = {str(node["id"]): node for node in graph["nodes"] if node["type"] != "MarkdownNote"}
+        links = {link[0]: [str(link[1]), link[2]] for link in graph["links"]}
+        assert set(nodes) == set(form)
+        for number, node in nodes.items():
+            linked = {one["name"]: links[one["link"]] for one in node["inputs"] if one["link"] is not None}
+            assert form[number]["class_type"] == node["type"]
+            assert form[number]["inputs"] == values(node) | linked
+            assert form[number]["_meta"]["title"] == node["title"]
+
+    def test_it_reports_and_the_report_waits_for_the_run(self, name):
+        reports = [node for node in api(name).values() if node["class_type"] == "FSamplerReport"]
+        assert reports and all({"report", "latent"} <= node["inputs"].keys() for node in reports)
+
+    def test_the_files_to_fetch_are_the_files_it_loads(self, name):
+        graph = ui(name)
+        notes = " ".join(node["widgets_values"][0] for node in graph["nodes"] if node["type"] == "MarkdownNote")
+        loaded = {
+            value for node in graph["nodes"] if node["type"] != "MarkdownNote"
+            for value in values(node).values() if str(value).endswith(".safetensors")
+        }  # fmt: skip
+        offered = [model for node in graph["nodes"] for model in node["properties"].get("models", ())]
+        assert loaded and {model["name"] for model in offered} == loaded
+        for model in offered:
+            assert f"`models/{model['directory']}`: [{model['name']}]({model['url']})" in notes
+
+    def test_its_thumbnail_is_small(self, name):
+        path = FOLDER / f"{name}.jpg"
+        assert path.stat().st_size < 100_000
+        with Image.open(path) as picture:
+            assert picture.format == "JPEG"
+            assert 400 <= picture.width <= 600 and 400 <= picture.height <= 600

@@ -1,0 +1,171 @@
+"""A workflow from one description, in both of ComfyUI's forms: the UI's and the API's.
+
+Nodes are added in the order they run, in groups of columns, and laid out from left to right. What inputs a node has,
+in which order and with which defaults, is read from a server's ``/object_info``.
+"""
+
+TITLE, SLOT, WIDGET, MARGIN, GAP = 30, 20, 24, 14, 40  # pixels, as litegraph draws them
+GROUP_PAD, GROUP_TITLE = 20, 50
+PLAIN = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
+NOTE_WIDTH = 420
+
+
+class Node:
+    def __init__(self, number, kind, title, inputs, outputs, size):
+        self.number, self.kind, self.title = number, kind, title
+        self.inputs, self.outputs, self.size, self.pos = inputs, outputs, size, [0, 0]
+
+    def __getitem__(self, name):
+        """The output of that name, to be given to another node's input."""
+        return (self, [output["name"] for output in self.outputs].index(name))
+
+
+class Input:
+    def __init__(self, name, spec, optional):
+        self.name, self.optional = name, optional
+        self.options = spec[1] if len(spec) > 1 else {}
+        self.type = "COMBO" if isinstance(spec[0], list) else spec[0]
+        self.is_widget = self.type in PLAIN and not self.options.get("forceInput")
+        self.value = self.options.get("default")
+
+    @property
+    def link(self):
+        return self.value if isinstance(self.value, tuple) else None
+
+    @property
+    def has_control(self):
+        """ComfyUI puts a control_after_generate behind such a widget, with a value of its own in the UI form."""
+        return self.type == "INT" and (
+            self.name in ("seed", "noise_seed") or bool(self.options.get("control_after_generate"))
+        )
+
+
+class Graph:
+    """``group``, ``column`` and ``add`` describe it; ``ui`` and ``api`` write it."""
+
+    def __init__(self, object_info):
+        self.object_info = object_info
+        self.nodes, self.groups = [], []  # a group is (title, columns), a column a list of nodes
+        self.files = {}  # model files by name, as a node's "models" property has them
+
+    def group(self, title):
+        self.groups.append((title, [[]]))
+
+    def column(self):
+        self.groups[-1][1].append([])
+
+    def note(self, text, height, width=NOTE_WIDTH):
+        return self._place(Node(len(self.nodes) + 1, "MarkdownNote", "Note", [text], [], [width, height]))
+
+    def add(self, kind, title=None, wide=320, room=0, control="fixed", **values):
+        """A node; ``room`` is height below its slots and widgets (text, pictures), ``values`` its inputs.
+
+        An input that is not named has its default; ValueError where there is none.
+        """
+        info = self.object_info[kind]
+        inputs = []
+        for section in ("required", "optional"):
+            for name in info["input_order"].get(section, []):
+                inputs.append(Input(name, info["input"][section][name], section == "optional"))
+        for one in inputs:
+            one.value = values.pop(one.name, one.value)
+            if one.value is None and not one.optional:
+                raise ValueError(f"{kind} needs {one.name}")
+        if values:
+            raise ValueError(f"{kind} has no {', '.join(values)}")
+        outputs = [
+            {"name": name, "type": type_} for name, type_ in zip(info["output_name"], info["output"], strict=True)
+        ]
+        widgets = sum(1 + one.has_control for one in inputs if one.is_widget)
+        sockets = sum(not one.is_widget for one in inputs)
+        needed = max(sockets, len(outputs)) * SLOT + widgets * WIDGET + MARGIN
+        title = title or info["display_name"] or kind
+        node = Node(len(self.nodes) + 1, kind, title, inputs, outputs, [wide, needed + room])
+        node.control = control
+        return self._place(node)
+
+    def _place(self, node):
+        self.nodes.append(node)
+        self.groups[-1][1][-1].append(node)
+        return node
+
+    def api(self):
+        """What ``POST /prompt`` takes."""
+        form = {}
+        for node in self.nodes:
+            if node.kind == "MarkdownNote":
+                continue
+            values = {}
+            for one in node.inputs:
+                if one.link:
+                    values[one.name] = [str(one.link[0].number), one.link[1]]
+                elif one.value is not None:
+                    values[one.name] = one.value
+            form[str(node.number)] = {"class_type": node.kind, "inputs": values, "_meta": {"title": node.title}}
+        return form
+
+    def ui(self):
+        """What the browser opens and saves."""
+        groups = self._lay_out()
+        links = []
+        nodes = [self._ui_node(order, node, links) for order, node in enumerate(self.nodes)]
+        for number, source, slot, *_ in links:
+            outputs = nodes[source - 1]["outputs"]
+            outputs[slot]["links"] = [*(outputs[slot]["links"] or []), number]
+        return {
+            "last_node_id": len(nodes), "last_link_id": len(links), "nodes": nodes, "links": links, "groups": groups,
+            "config": {}, "extra": {}, "version": 0.4,
+        }  # fmt: skip
+
+    def _ui_node(self, order, node, links):
+        form = {
+            "id": node.number, "type": node.kind, "pos": node.pos, "size": node.size, "flags": {}, "order": order,
+            "mode": 0, "inputs": [], "outputs": [], "title": node.title,
+            "properties": {"Node name for S&R": node.kind}, "widgets_values": [],
+        }  # fmt: skip
+        if node.kind == "MarkdownNote":
+            return form | {"widgets_values": node.inputs, "properties": {}, "color": "#432", "bgcolor": "#653"}
+        files = [self.files[one.value] for one in node.inputs if one.type == "COMBO" and one.value in self.files]
+        if files:
+            form["properties"]["models"] = files
+        if node.kind.startswith("FSampler"):
+            form.update(color="#223", bgcolor="#335")
+        for one in sorted(node.inputs, key=lambda one: one.is_widget):
+            socket = {"name": one.name, "type": one.type, "link": None}
+            if one.is_widget:
+                socket["widget"] = {"name": one.name}
+            elif one.optional:
+                socket["shape"] = 7
+            if one.link:
+                source, slot = one.link
+                type_ = source.outputs[slot]["type"]
+                links.append([len(links) + 1, source.number, slot, node.number, len(form["inputs"]), type_])
+                socket["link"] = len(links)
+            form["inputs"].append(socket)
+        for one in node.inputs:
+            if one.is_widget:
+                form["widgets_values"].append(one.options.get("default", 0) if one.link else one.value)
+                if one.has_control:
+                    form["widgets_values"].append(node.control)
+        form["outputs"] = [output | {"links": None} for output in node.outputs]
+        return form
+
+    def _lay_out(self):
+        """Give every node its place; the groups in UI form."""
+        forms, x = [], 0
+        for title, columns in self.groups:
+            left, bottom = x, 0
+            x += GROUP_PAD
+            for column in columns:
+                y = GROUP_TITLE + TITLE
+                for node in column:
+                    node.pos = [x, y]
+                    y += node.size[1] + TITLE + GAP
+                bottom = max(bottom, y - TITLE - GAP)
+                x += max(node.size[0] for node in column) + GAP
+            x += GROUP_PAD - GAP
+            bounding = [left, 0, x - left, bottom + GROUP_PAD]
+            forms.append({"id": len(forms) + 1, "title": title, "bounding": bounding, "color": "#3f789e",
+                          "font_size": 24, "flags": {}})  # fmt: skip
+            x += GAP
+        return forms
