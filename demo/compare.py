@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from ..fsampler import Config, Report, sample
-from ..fsampler.plan import Budget, ErrorControl
+from ..fsampler.control import Budget, ErrorControl
 from ..samplers import get
 from .metrics import similarity
 from .problem import Denoiser, start, to_pixels

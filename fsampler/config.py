@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from .control import OPENING, Budget, ErrorControl
 from .extrapolate import MAX_ORDER, MIN_ORDER
-from .plan import OPENING, Budget, ErrorControl
 from .policy import AtIndices, Cadence, Guarded, Never, PaperGate, Policy
 from .space import SPACES
 
@@ -26,7 +26,7 @@ class Config:
     """What one run does; build it with ``Config.parse``. Every field is resolved: nothing means "default" any more.
 
     mode: the text as given, lower case, blanks trimmed.
-    policy: who decides (``policy.py``, ``plan.py``), its guards included.
+    policy: who decides (``policy.py``, ``control.py``), its guards included.
     order: values that take part in a prediction: 2 (line), 3 (parabola), 4 (cubic).
     space: "auto" (epsilon; denoised once the sampler is seen to add noise), "epsilon", "residual" or "denoised".
     nodes: what the polynomial runs over: "sigma" or the paper's "index".

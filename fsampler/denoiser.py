@@ -43,7 +43,7 @@ class SkippingDenoiser:
         self.clock, self.watch = Clock(self.sigmas), NoiseWatch(self.sigmas)
         self.predictor, self.gap, self.correct = Predictor(config), Gap(), config.correct
         self.step, self.decision, self.real_steps, self.skips_in_row = None, None, [], 0
-        self.pending, self.kappas, self.like = {}, {}, None
+        self.pending, self.kappas, self.stiffness, self.like = {}, {}, None, None
 
     @torch.no_grad()
     def __call__(self, x, sigma, **extra):
@@ -111,6 +111,8 @@ class SkippingDenoiser:
         if "kappa" in now:
             step = self.real_steps[-1]
             self.kappas[step] = max(*now["kappa"], self.kappas.get(step, 0.0))
+            if self.stiffness is None:
+                self.stiffness = sum(now["kappa"]) / len(now["kappa"])
         if "noise" in now and self.watch.noisy(now["noise"], now["sigma"][0]):
             denoised, _, sigma = self.watch.origin
             self.predictor.restart("denoised", sigma, denoised)  # epsilon holds the fresh noise
@@ -149,7 +151,7 @@ class SkippingDenoiser:
         ratio = self.sigmas[self.step + 1] / self.sigmas[self.step]
         return Situation(
             step=self.step, sigmas=self.sigmas, real_steps=tuple(self.real_steps), skips_in_row=self.skips_in_row,
-            gate=gate(now, ratio, self.like[0][1:].numel()), kappas=dict(self.kappas),
+            gate=gate(now, ratio, self.like[0][1:].numel()), kappas=dict(self.kappas), stiffness=self.stiffness,
             flow=self.flow, changes=self.changes,
         )
 

@@ -1,7 +1,7 @@
 """Who may skip, and why: the paper's schedules, and the guards around every schedule.
 
 A policy is frozen and pure: ``decide(situation) -> Decision`` for one step of one run. It never sees a tensor. The
-policies that control the error of a gap are in ``plan.py``.
+policies that plan gaps by their error are in ``control.py``.
 """
 
 from collections.abc import Mapping
@@ -27,6 +27,7 @@ class Situation:
     skips_in_row: int = 0
     gate: float | None = None  # relative distance of the h3 and h2 predictions (PaperGate)
     kappas: Mapping[int, float] = field(default_factory=dict)  # REAL step -> curvature its back-test showed (plan.py)
+    stiffness: float | None = None  # the first back-test's curvature, but the mean over the batch
     flow: bool = False  # sigma is flow time; plans and error estimates depend on it
     changes: frozenset[int] = frozenset()  # steps at which the model begins to answer differently
 

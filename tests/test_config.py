@@ -5,7 +5,7 @@ import math
 
 import pytest
 from comfyui_fsampler.fsampler import DEFAULT_MODE, PAPER_MODES, PRESETS, VALID_FORMS, Config
-from comfyui_fsampler.fsampler.plan import Budget, ErrorControl
+from comfyui_fsampler.fsampler.control import Budget, ErrorControl
 from comfyui_fsampler.fsampler.policy import AtIndices, Cadence, Guarded, Never, PaperGate
 
 

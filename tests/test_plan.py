@@ -1,15 +1,19 @@
 """The planned gaps: the error estimate written out, the shortest path against every subset, the two policies."""
 
+import dataclasses
 import itertools
 import math
 
 import pytest
 import torch
 from comfyui_fsampler.fsampler import sample
-from comfyui_fsampler.fsampler.plan import FINAL_SHARE, Budget, ErrorControl, Planner, gap_error, is_flow
-from comfyui_fsampler.fsampler.policy import Situation
+from comfyui_fsampler.fsampler.config import Config
+from comfyui_fsampler.fsampler.control import FINAL_SHARE, Budget, ErrorControl
+from comfyui_fsampler.fsampler.denoiser import SkippingDenoiser
+from comfyui_fsampler.fsampler.plan import Planner, gap_error, is_flow
+from comfyui_fsampler.fsampler.policy import Decision, Situation
 from comfyui_fsampler.samplers import SOLVERS
-from toys import heun, leaping, noise, problem, schedule, skips
+from toys import heun, leaping, noise, problem, schedule
 
 VE20, FLOW20 = (tuple(schedule(20, flow, torch.float64).tolist()) for flow in (False, True))
 
@@ -92,7 +96,8 @@ def walk(policy, sigmas, kappas=None):
     real, decisions, in_row = [], [], 0
     for step in range(len(sigmas) - 1):
         known = {i: kappas[i] for i in real if i >= 2} if kappas else {}
-        decision = policy.decide(Situation(step, sigmas, tuple(real), in_row, None, known, is_flow(sigmas)))
+        first = known[min(known)] if known else None
+        decision = policy.decide(Situation(step, sigmas, tuple(real), in_row, None, known, first, is_flow(sigmas)))
         decisions.append(decision)
         in_row = in_row + 1 if decision.skip else 0
         if not decision.skip:
@@ -112,15 +117,68 @@ def test_a_budget_is_spent_exactly_and_outside_the_windows(flow, protect_first, 
             assert set(range(protect_first)) | set(range(steps - protect_last, steps)) & set(range(steps)) <= set(real)
 
 
+@pytest.mark.parametrize("longest", [1, 5])
+@pytest.mark.parametrize("kappas", [[0.1] * 30, [5.0] * 30, [0.1] * 3 + [5.0] * 27, [5.0] * 4 + [0.1] * 26])
+def test_a_budget_is_spent_exactly_whatever_the_curvature(kappas, longest):
+    for steps, flow in itertools.product((6, 9, 20, 30), (False, True)):
+        sigmas = tuple(schedule(steps, flow, torch.float64).tolist())
+        for calls in range(3, steps + 1):
+            assert len(walk(Budget(calls, None, None, 1, longest), sigmas, dict(enumerate(kappas)))[0]) == calls
+
+
 @pytest.mark.parametrize("flow", [False, True])
-def test_a_budget_is_the_brute_force_optimum_in_a_run(flow):
-    sigmas = schedule(9, flow, torch.float64)
+@pytest.mark.parametrize("kappa, openings", [(0.49, {4: 2, 5: 2, 6: 3, 9: 3}), (0.5, {4: 2, 5: 2, 6: 3, 8: 4, 9: 4})])
+def test_a_budget_is_the_brute_force_optimum_after_its_opening(flow, kappa, openings):
+    sigmas, opening = tuple(schedule(9, flow, torch.float64).tolist()), 2
     for calls in range(4, 10):
-        _, report = sample(
-            SOLVERS["euler"], problem(flow), noise(flow=flow), sigmas, f"calls:{calls}", max_consecutive_skips=100
+        opening = openings.get(calls, opening)
+        real, _ = walk(Budget(calls, None, None, 1, 100), sigmas, dict.fromkeys(range(9), kappa))
+        assert real == brute_force(sigmas, opening, 1, calls, 100)[1]
+
+
+@pytest.mark.parametrize("calls, smooth, stiff", [(9, 3, 4), (11, 3, 4), (12, 4, 4), (20, 4, 4)])
+def test_a_stiff_first_back_test_lengthens_the_opening_of_a_budget(calls, smooth, stiff):
+    for kappa, opening in ((0.1, smooth), (5.0, stiff)):
+        decisions = walk(Budget(calls, None, None, 1, 5), VE20, dict.fromkeys(range(20), kappa))[1]
+        assert [d.reason for d in decisions].count("warm-up") == opening
+
+
+def test_a_later_back_test_leaves_the_plan_of_a_budget_as_it_is():
+    late = {i: 5.0 if i > 2 else 0.1 for i in range(20)}
+    smooth = walk(Budget(9, None, None, 1, 5), VE20, dict.fromkeys(range(20), 0.1))[0]
+    assert walk(Budget(9, None, None, 1, 5), VE20, late)[0] == smooth
+
+
+class Watching:
+    """Never skips; keeps what it was told of the run's curvature."""
+
+    def __init__(self):
+        self.told = []
+
+    def decide(self, situation):
+        self.told.append((situation.stiffness, dict(situation.kappas)))
+        return Decision(False, "watching")
+
+    def check(self, steps):
+        pass
+
+
+@pytest.mark.parametrize("flow", [False, True])
+def test_stiffness_is_the_mean_of_the_batch_at_the_first_back_test(flow):
+    def told(x):
+        policy = Watching()
+        wrapped = SkippingDenoiser(
+            problem(flow), schedule(9, flow), dataclasses.replace(Config.parse("calls:9"), policy=policy)
         )
-        real = brute_force(tuple(sigmas.tolist()), min(4, calls // 2), 1, calls, 100)[1]
-        assert skips(report) == [i for i in range(9) if i not in real]
+        SOLVERS["euler"](wrapped, x, schedule(9, flow))
+        return policy.told
+
+    x = noise((4, 5, 3), flow)
+    together, alone = told(x), [told(x[i : i + 1]) for i in range(4)]
+    first = [run[3][0] for run in alone]
+    assert [stiffness for stiffness, _ in together[:3]] == [None] * 3 and first == [run[3][1][2] for run in alone]
+    assert together[3][0] == pytest.approx(sum(first) / 4, rel=1e-4) and together[3][0] < together[3][1][2]
+    assert all(stiffness == together[3][0] for stiffness, _ in together[3:])
 
 
 @pytest.mark.parametrize("calls", [0, 3, 21])
