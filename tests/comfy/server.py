@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKS = {"fsampler": ROOT, "fsampler_test": ROOT / "tests/comfy/pack"}
 START, RUN = 180, 300  # seconds after which a server that does not start, or a run that does not end, is an error
 PREVIEW = 1  # the websocket's binary event
+NO_DIALOGS = {"Comfy.TutorialCompleted": True, "Comfy.Workflow.ShowMissingModelsWarning": False}  # of the page
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -115,14 +116,13 @@ class Server:
     ``folder`` becomes its base directory; the packs are links in there, so nothing outside it is written to.
     """
 
-    def __init__(self, comfyui, folder, *arguments, settings=None):
+    def __init__(self, comfyui, folder, *arguments):
         self.comfyui, self.folder, self.arguments = comfyui, Path(folder), arguments
         for name in ("models", "input", "output", "custom_nodes", "user/default"):
             (self.folder / name).mkdir(parents=True)
         for name, target in PACKS.items():
             (self.folder / "custom_nodes" / name).symlink_to(target, target_is_directory=True)
-        settings = {"Comfy.TutorialCompleted": True} | (settings or {})
-        (self.folder / "user/default/comfy.settings.json").write_text(json.dumps(settings))
+        (self.folder / "user/default/comfy.settings.json").write_text(json.dumps(NO_DIALOGS))
 
     def __enter__(self):
         with socket.socket() as free:

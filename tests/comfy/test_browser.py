@@ -134,8 +134,9 @@ def saved_order(info):
             options = options[0] if options else {}
             if isinstance(kind, list) or kind in WIDGETS and not options.get("forceInput"):
                 names.append(name)
-                if kind == "INT" and (name in ("seed", "noise_seed") or options.get("control_after_generate")):
-                    names.append("control_after_generate")
+                control = options.get("control_after_generate", name in ("seed", "noise_seed"))
+                if kind == "INT" and control:  # 1.49 calls that widget by its default, if it has one
+                    names.append(control if isinstance(control, str) else "control_after_generate")
     return names
 
 
@@ -255,9 +256,11 @@ def test_nodes_drawn_by_vue_show_the_text(gui):
 
 PLACES = {  # x, y, and width and height where they matter
     "model": (0, 0), "positive": (0, 120), "negative": (0, 220), "latent": (0, 320),
-    "full": (310, 0, 280, 480), "fast": (620, 0, 280, 550),
-    "full image decoded": (930, 0), "fast image decoded": (1100, 0), "report": (930, 90, 480, 300),
-    "full image": (1440, 0, 250, 260), "fast image": (1440, 300, 250, 260), "compare": (1720, 0, 330, 420),
+    "full": (310, 0, 280, 490), "fast": (620, 0, 280, 560),
+    "full image decoded": (930, 0), "fast image decoded": (1140, 0),
+    "full large": (930, 90), "fast large": (1220, 90), "report": (930, 220, 500, 270),
+    "full image": (1500, 0, 250, 320), "fast image": (1500, 370, 250, 320),
+    "compare": (1780, 0, 300, 290), "difference large": (1780, 340, 300, 82), "difference": (1780, 470, 300, 250),
 }  # fmt: skip
 TIDY = {
     "Comfy.Minimap.Visible": False, "Comfy.Graph.CanvasMenu": False, "Comfy.Graph.CanvasInfo": False,
@@ -282,16 +285,30 @@ SHOW = """([x, y, scale]) => {
   app.canvas.ds.offset = [150 / scale - x, 150 / scale - y]
   app.canvas.deselectAll?.()
   app.canvas.setDirty(true, true)
+  const canvas = app.canvas.canvas.getBoundingClientRect()
+  return [canvas.left + 150, canvas.top + 150]
 }"""
+
+
+def pictured():
+    """Both KSamplers, with the demo model's small images enlarged for the eye; they are compared as they are."""
+    graph = compared(ksampler(seed=8), ours("balanced", seed=8)) | report("fast", "fast")
+    for name, source in (("full", "full image decoded"), ("fast", "fast image decoded"), ("difference", "compare")):
+        graph[f"{name} large"] = {"class_type": "ImageScaleBy", "inputs": {
+            "image": [source, 2 if source == "compare" else 0], "upscale_method": "lanczos", "scale_by": 4.0,
+        }}  # fmt: skip
+    graph["full image"]["inputs"]["images"] = ["full large", 0]
+    graph["fast image"]["inputs"]["images"] = ["fast large", 0]
+    return graph | {"difference": {"class_type": "PreviewImage", "inputs": {"images": ["difference large", 0]}}}
 
 
 def photograph(gui, name, nodes, scale):
     """These nodes as docs/screenshots/``name``.png, in 256 colours."""
     x, y, width, height = gui.do(AREA, nodes)
-    gui.do(SHOW, [x, y, scale])
+    left, top = gui.do(SHOW, [x, y, scale])
     gui.page.wait_for_timeout(1500)
     margin = 16
-    clip = {"x": 150 - margin, "y": 150 - margin,
+    clip = {"x": left - margin, "y": top - margin,
             "width": width * scale + 2 * margin, "height": height * scale + 2 * margin}  # fmt: skip
     picture = Image.open(io.BytesIO(gui.page.screenshot(clip=clip))).convert("RGB")
     folder = ROOT / "docs/screenshots"
@@ -304,14 +321,14 @@ def test_write_the_screenshots(gui):
     gui.page.set_viewport_size({"width": 2400, "height": 1400})
     for name, value in TIDY.items():
         gui.do("([name, value]) => app.extensionManager.setting.set(name, value)", [name, value])
-    gui.open_prompt(A_B)
+    gui.open_prompt(pictured())
     gui.do(PLACE, PLACES)
     gui.run()
     gui.page.wait_for_timeout(2000)
     gui.do(PLACE, PLACES)
     photograph(gui, "a_b", list(PLACES), 1.0)
     photograph(gui, "report", ["report"], 1.5)
-    photograph(gui, "compare", ["compare"], 1.5)
+    photograph(gui, "compare", ["compare", "difference large", "difference"], 1.0)
     kinds = [
         ["FSamplerKSampler", "FSamplerModel"], ["FSamplerKSamplerAdvanced"], ["FSamplerSampler", "FSamplerSolver"],
         ["FSamplerSettings"],

@@ -7,8 +7,13 @@ import re
 
 import numpy
 import pytest
+import torch
+from comfyui_fsampler.demo.model import CLASSES
+from comfyui_fsampler.demo.problem import Denoiser, load_network, to_pixels
+from comfyui_fsampler.demo.schedules import sigmas_for
+from comfyui_fsampler.fsampler import sample
 from comfyui_fsampler.samplers import SOLVERS
-from graphs import STEPS, compared, custom, decoded, ksampler, ours, ours_graph, report, sources
+from graphs import SEED, STEPS, compared, custom, decoded, ksampler, ours, ours_graph, report, sources
 from PIL import Image
 
 LINE = re.compile(r"FSampler (\S+): (\d+)/(\d+) calls \((\d+) % skipped\)")
@@ -32,6 +37,19 @@ def picture(data):
 def varied(image):
     """More than one flat colour."""
     return all(low + 40 < high for low, high in image.convert("RGB").getextrema())
+
+
+@pytest.mark.parametrize("prediction", ["flow", "eps", "v"])
+def test_the_demo_model_is_the_demos(prediction, client, server):
+    """Core's KSampler in ComfyUI and the demo's own loop, from the same noise, give the same picture."""
+    run = client.success({**sources(prediction), "sampler": ksampler(), **decoded("sampler")})
+    saved = numpy.asarray(picture(*files(server, run, "image")), float)
+    sigmas = sigmas_for("simple", prediction, STEPS)
+    noise = torch.randn(1, 3, 64, 64, generator=torch.manual_seed(SEED))
+    model = Denoiser(load_network(), torch.tensor([CLASSES.index("cat")]), prediction, cfg=2.0)
+    start = noise * (sigmas[0] if prediction == "flow" else (1 + sigmas[0] ** 2) ** 0.5)
+    pixels = 255 * to_pixels(sample(SOLVERS["euler"], model, start, sigmas, "off")[0])[0].movedim(0, -1).numpy()
+    assert abs(saved - pixels).mean() < 1
 
 
 @pytest.mark.parametrize("prediction", ["flow", "eps", "v"])

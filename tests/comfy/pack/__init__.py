@@ -65,18 +65,20 @@ class Network(torch.nn.Module):
         return executor.execute(x, timesteps, context, control, options, **kwargs)
 
     def _forward(self, x, timesteps, context, control, transformer_options, **kwargs):
-        sigma = self.sampling.sigma(timesteps).to(x).reshape(-1, 1, 1, 1)
+        flow = self.prediction == "flow"  # there sigma() is not the inverse of timestep(): it shifts
+        sigma = timesteps / self.sampling.multiplier if flow else self.sampling.sigma(timesteps)
+        sigma = sigma.to(x).reshape(-1, 1, 1, 1)
         self.calls += 1
         self.seen.append(float(sigma.flatten()[0]))
         labels = context[:, 0, 0].round().long()
-        if self.prediction == "flow":
+        if flow:
             state, t = x, sigma
         else:  # x arrives divided by sqrt(1 + sigma^2)
             state, t = x * (1 + sigma**2).sqrt() / (1 + sigma), sigma / (1 + sigma)
         velocity = self.network(state, t.flatten(), labels)
         if control is not None:
             velocity = velocity + control["output"][0].to(velocity)
-        if self.prediction == "flow":
+        if flow:
             return velocity
         if self.prediction == "eps":
             return state + (1 - t) * velocity
