@@ -21,7 +21,8 @@ def model_changes(guider, model_options, sigmas):
             ends.append(cond.get("timestep_end"))
             _control_range(cond.get("control"), starts, ends)
             _keyframes(cond.get("hooks"), starts)
-    ranges = _patch_ranges(model_options)  # which of the two comparisons a patch makes is its own: both
+    ranges = [sigma for sigma in _patch_ranges(model_options) if sigma < sigmas[0]]
+    # which of the two comparisons a patch makes is its own: both
     starts += ranges
     ends += ranges
     ends += [math.nextafter(float(sigma), math.inf) for sigma in starts if sigma is not None]

@@ -1,0 +1,33 @@
+"""Every sampler of core, in every prediction: off is core bit for bit, skipping counts its calls right and is close."""
+
+import pytest
+import rig
+import torch
+
+STEPS, REAL = 10, 7
+IN_FULL = {"dpm_adaptive": "sizes its steps"} | {name: "CFG++" for name in rig.SAMPLERS if name.endswith("cfg_pp")}
+NOISY = ("ancestral", "sde", "ddpm", "lcm", "seeds", "sa_solver")
+
+
+@pytest.mark.parametrize("name", rig.SAMPLERS)
+def test_sampler(name, prediction, record_property):
+    model, given = rig.model(prediction), dict(sampler_name=name, steps=STEPS)
+    full, evaluations = rig.counted(model, lambda: rig.core(model, **given))
+
+    (off, report), made = rig.counted(model, lambda: rig.ours(model, "off", **given))
+    assert torch.equal(off, full)
+    assert report.calls == report.evaluations == made == evaluations
+
+    (fast, report), made = rig.counted(model, lambda: rig.ours(model, custom_mode=f"calls:{REAL}", **given))
+    assert report.calls == made
+    assert torch.isfinite(fast).all()
+    distance = rig.psnr(full, fast)
+    record_property("psnr", distance)
+    if name in IN_FULL:
+        assert torch.equal(fast, full) and made == evaluations
+        assert IN_FULL[name] in report.notes[0] and IN_FULL[name] in report.line()
+    else:
+        assert made < evaluations == report.evaluations
+        assert report.sequence.count("R") == REAL
+        assert distance > (15 if any(part in name for part in NOISY) else 25)
+        assert all(len({r.kind for r in report.records if r.step == step}) == 1 for step in range(report.steps))
