@@ -12,6 +12,7 @@ from . import __version__
 
 COMMANDS = {
     "demo": (".demo.run", "run the embedded model in full and with skipping, and compare the pictures"),
+    "convert": (".workflow.run", "put FSampler into a ComfyUI workflow file, or take it out again"),
 }
 # Optional packages and the extra of `pip install "fsampler[...]"` that brings them; any other ImportError is a bug.
 EXTRAS = {

@@ -1,0 +1,119 @@
+"""A FSamplerModel node into a MODEL link in UI format, and out again.
+
+The link that was there keeps its id, its start and its reroutes and now ends at the new node; a new link goes on to the
+sampler. So nothing at the source changes, which may be a subgraph's input.
+"""
+
+from .ids import count, uncount
+from .known import MARK, MODEL_NODE
+from .place import free_place
+from .ui import INPUT, OUTPUT, get, inputs, outputs, put
+
+SIZE = (270, 126)  # what the frontend gives the node
+
+
+def insert(graphs, graph, ids, node, slot, values):
+    """Put a node with these widget values before that input of ``node``, muted or bypassed as it is; the new node."""
+    socket = inputs(node)[slot]
+    old, (number, new) = graph.links[socket["link"]], ids.take()
+    position, grown = free_place(graph, node, SIZE)
+    mark = {
+        "link": new, "counters": count(_counted(graphs, graph), number, new),
+        "groups": [_grow(graph.form["groups"][index], index, bounding) for index, bounding in grown],
+    }  # fmt: skip
+    form = {
+        "id": number, "type": MODEL_NODE, "pos": position, "size": list(SIZE), "flags": {},
+        "order": node.get("order", 0), "mode": node.get("mode", 0),
+        "inputs": [
+            {"name": "model", "type": "MODEL", "link": socket["link"]},
+            {"name": "settings", "type": "FSAMPLER_SETTINGS", "shape": 7, "link": None},
+        ],
+        "outputs": [
+            {"name": "model", "type": "MODEL", "links": [new]},
+            {"name": "report", "type": "FSAMPLER_REPORT", "links": None},
+        ],
+        "properties": {"Node name for S&R": MODEL_NODE, MARK: mark},
+        "widgets_values": values, "color": "#223", "bgcolor": "#335",
+    }  # fmt: skip
+    graph.form["nodes"].append(form)
+    graph.nodes[number] = form
+    graph.add_link(new, number, 0, node["id"], slot, "MODEL")
+    put(old, target_id=number, target_slot=0)
+    socket["link"] = new
+    return form
+
+
+def remove(graphs, graph, node):
+    """Undo ``insert``; what else has been connected to the node's model since then goes to its source."""
+    mark = node["properties"][MARK]
+    old = next((graph.links.get(one.get("link")) for one in inputs(node) if one.get("name") == "model"), None)
+    leaving = [number for number, link in graph.links.items() if get(link, "origin_id") == node["id"]]
+    models = [number for number in leaving if get(graph.links[number], "origin_slot") == 0]
+    straight = mark.get("link") if mark.get("link") in models else next(iter(models), None)
+    for number in leaving:
+        link = graph.links[number]
+        if old is not None and number == straight:
+            put(old, target_id=get(link, "target_id"), target_slot=get(link, "target_slot"))
+            _relink(graph, link, get(old, "id"))
+        elif old is not None and number in models:
+            put(link, origin_id=get(old, "origin_id"), origin_slot=get(old, "origin_slot"))
+            _leave_from_source(graph, link)
+            continue
+        else:
+            _relink(graph, link, None)
+        graph.drop_link(number)
+    settings = [one.get("link") for one in inputs(node) if one.get("name") != "model" and one.get("link") is not None]
+    for number in settings if straight is not None or old is None else [*settings, get(old, "id")]:
+        unlink_source(graph, number)
+    graph.form["nodes"] = [other for other in graph.form["nodes"] if other is not node]
+    del graph.nodes[node["id"]]
+    uncount(_counted(graphs, graph), node["id"], mark.get("link"), mark.get("counters") or [])
+    groups = graph.form.get("groups") or []
+    for index, before, after in mark.get("groups") or []:
+        if index < len(groups) and groups[index].get("bounding") == after:
+            groups[index]["bounding"] = before
+
+
+def unlink_source(graph, number):
+    """Drop a link, and its number at its source."""
+    link = graph.links.get(number)
+    if link is not None:
+        for key, slot in _source_slots(graph, link):
+            slot[key] = [other for other in slot.get(key) or [] if other != number]
+        graph.drop_link(number)
+
+
+def _counted(graphs, graph):
+    """The graphs whose counters follow: the top one, and the one that changes."""
+    return list(dict.fromkeys((graphs[0], graph)))
+
+
+def _grow(group, index, bounding):
+    before, group["bounding"] = group["bounding"], list(bounding)
+    return [index, before, list(bounding)]
+
+
+def _relink(graph, link, number):
+    """At the end of a link, put another link's number in place of its own."""
+    own = get(link, "id")
+    if get(link, "target_id") == OUTPUT:
+        for slot in graph.form.get("outputs") or []:
+            numbers = [number if one == own else one for one in slot.get("linkIds") or []]
+            slot["linkIds"] = [one for one in numbers if one is not None]
+        return
+    for slot in inputs(graph.nodes.get(get(link, "target_id"), {})):
+        if slot.get("link") == own:
+            slot["link"] = number
+
+
+def _leave_from_source(graph, link):
+    for key, slot in _source_slots(graph, link):
+        slot[key] = [*(slot.get(key) or []), get(link, "id")]
+
+
+def _source_slots(graph, link):
+    """``(key, slot)`` of the slot a link leaves from, where ``slot[key]`` lists its links."""
+    origin, index = get(link, "origin_id"), get(link, "origin_slot")
+    inside = origin == INPUT
+    slots = graph.form.get("inputs") or [] if inside else outputs(graph.nodes.get(origin, {}))
+    return [("linkIds" if inside else "links", slots[index])] if isinstance(index, int) and index < len(slots) else []

@@ -1,0 +1,77 @@
+"""Which nodes of a graph in UI format sample, where their MODEL comes in, and why one cannot have FSampler."""
+
+from .known import KSAMPLERS, MODEL_NODE, NOT_SAMPLERS, OURS, SAMPLER_NODES, SAMPLERS, sounds_like_sampler
+from .ui import get, inputs, outputs
+
+LATENTS = ("LATENT", "IMAGE", "SAMPLES")
+
+
+def model_slot(node):
+    """The index of the input through which a sampling node gets its MODEL; None for a node that does not sample.
+
+    A node samples that takes a MODEL and gives a LATENT or a GUIDER. One that gives the MODEL as well is a patch,
+    unless its name says otherwise. Of two models (DualModelGuider) the first is the one that FSampler wraps.
+    """
+    gives = {str(slot.get("type")) for slot in outputs(node)}
+    samples = gives & {"LATENT", "GUIDER"} and node["type"] not in NOT_SAMPLERS
+    if "MODEL" in gives and not sounds_like_sampler(node["type"]):
+        samples = False
+    if not samples and node["type"] not in SAMPLERS:
+        return None
+    slots = [index for index, slot in enumerate(inputs(node)) if slot.get("type") == "MODEL"]
+    named = [index for index in slots if inputs(node)[index].get("name") == "model"]
+    return next(iter(named or slots), None)
+
+
+def unplaceable(graph, node, tracer):
+    """Why a node that samples, or sounds as if, has nowhere to put FSampler; None for other nodes."""
+    if node["type"] in KSAMPLERS:
+        return "it has no MODEL input"
+    takes = [slot for slot in inputs(node) if slot.get("type") == "GUIDER"]
+    gives = {str(slot.get("type")) for slot in outputs(node)}
+    if takes and "LATENT" in gives:
+        makers = tracer.ancestors(graph, takes[0].get("link"), "GUIDER")
+        maker = next((maker for maker in makers if "GUIDER" in {slot.get("type") for slot in outputs(maker)}), None)
+        if maker is None:
+            return "nothing in the file feeds its GUIDER input"
+        return None if model_slot(maker) is not None else f"its guider {maker['type']} {maker['id']} takes no MODEL"
+    if node["type"].startswith(("workflow>", "workflow/")):
+        return "a sampler is inside this group node; make it a subgraph" if _group_samples(graph, node) else None
+    latent = any(one.upper().endswith(LATENTS) for one in gives)
+    return "it takes no MODEL" if latent and sounds_like_sampler(node["type"]) else None
+
+
+def _group_samples(graph, node):
+    """Does the definition of a group node (the older kind, in ``extra``) hold a sampler?"""
+    groups = (graph.form.get("extra") or {}).get("groupNodes")
+    definition = groups.get(node["type"][len("workflow>"):]) if isinstance(groups, dict) else None
+    nodes = definition.get("nodes") if isinstance(definition, dict) else None
+    kinds = [inner.get("type") for inner in nodes or [] if isinstance(inner, dict)]
+    return any(kind in SAMPLERS or sounds_like_sampler(str(kind)) for kind in kinds)
+
+
+def skips_already(graph, node, slot, tracer):
+    """The FSampler node because of which a node skips already, or None.
+
+    It is the node itself, one on the way of its model, or one on the way of the SAMPLER it is used with.
+    """
+    if node["type"] in OURS:
+        return node
+    ways = [(graph, inputs(node)[slot].get("link"), "MODEL", {MODEL_NODE})]
+    users = [node]
+    for link in graph.links.values():
+        user = graph.nodes.get(get(link, "target_id"))
+        if get(link, "origin_id") == node["id"] and user and link_type(link) == "GUIDER":
+            users.append(user)
+    for user in users:
+        chosen = [one.get("link") for one in inputs(user) if one.get("type") == "SAMPLER"]
+        ways += [(graph, link_id, "SAMPLER", SAMPLER_NODES) for link_id in chosen]
+    for graph_, link_id, kind, ours in ways:
+        for passed in tracer.ancestors(graph_, link_id, kind):
+            if passed["type"] in ours:
+                return passed
+    return None
+
+
+def link_type(link):
+    return link.get("type") if isinstance(link, dict) else link[5] if len(link) > 5 else None
