@@ -156,7 +156,7 @@ def main(url):
         for name, group in GROUPS.items():
             page.open(json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")))
             area = page.page.evaluate(GROUP, group)
-            save(fitted(page.picture(area, 1.0, 30)), name)
+            save(fitted(page.picture(area, 1.0, 14)), name)
         DOCS.mkdir(parents=True, exist_ok=True)
         for kind in kinds:
             page.picture(page.page.evaluate(ALONE, kind), 1.5, 40).save(DOCS / f"{kind}.png", optimize=True)
