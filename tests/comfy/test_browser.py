@@ -10,7 +10,7 @@ import os
 
 import find
 import pytest
-from graphs import STEPS, compared, ksampler, ours, report
+from graphs import STEPS, compared, ksampler, ours, report, sources
 from PIL import Image
 from playwright.sync_api import sync_playwright
 from server import ROOT
@@ -260,7 +260,7 @@ PLACES = {  # x, y, and width and height where they matter
     "full image decoded": (930, 0), "fast image decoded": (1140, 0),
     "full large": (930, 90), "fast large": (1220, 90), "report": (930, 220, 500, 270),
     "full image": (1500, 0, 250, 320), "fast image": (1500, 370, 250, 320),
-    "compare": (1780, 0, 300, 290), "difference large": (1780, 340, 300, 82), "difference": (1780, 470, 300, 250),
+    "compare": (1780, 0, 300, 300), "difference large": (1780, 370, 300, 82), "difference": (1780, 500, 300, 250),
 }  # fmt: skip
 TIDY = {
     "Comfy.Minimap.Visible": False, "Comfy.Graph.CanvasMenu": False, "Comfy.Graph.CanvasInfo": False,
@@ -292,7 +292,7 @@ SHOW = """([x, y, scale]) => {
 
 def pictured():
     """Both KSamplers, with the demo model's small images enlarged for the eye; they are compared as they are."""
-    graph = compared(ksampler(seed=8), ours("balanced", seed=8)) | report("fast", "fast")
+    graph = compared(ksampler(seed=8), ours("balanced", seed=8)) | report("fast", "fast") | sources(name="coffee")
     for name, source in (("full", "full image decoded"), ("fast", "fast image decoded"), ("difference", "compare")):
         graph[f"{name} large"] = {"class_type": "ImageScaleBy", "inputs": {
             "image": [source, 2 if source == "compare" else 0], "upscale_method": "lanczos", "scale_by": 4.0,
