@@ -5,6 +5,7 @@ import json
 import sys
 
 import pytest
+import requests
 from PIL import Image
 from server import ROOT, Refused
 
@@ -56,6 +57,14 @@ def test_it_runs_on_the_demo_model(form, client, server):
     for outputs in of_kind.get("SaveVideo", ()):
         assert len(server.image(outputs["images"][0])) > 1000
     assert "SaveImage" in of_kind or "SaveVideo" in of_kind
+
+
+def test_the_template_browser_has_them_and_their_thumbnails(server):
+    assert sorted(server.get("workflow_templates")["fsampler"]) == sorted(EXAMPLES)
+    for name in EXAMPLES:
+        for file in (f"{name}.json", f"{name}.jpg"):
+            answer = requests.get(server.url(f"api/workflow_templates/fsampler/{file}"), timeout=60)
+            assert answer.ok and answer.content == (FOLDER / file).read_bytes()
 
 
 def test_the_files_are_what_their_description_says(server, object_info):

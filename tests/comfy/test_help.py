@@ -78,13 +78,14 @@ def test_pages_with_modes_say_the_same_of_them(nodes):
 
 
 def test_the_settings_page_has_the_engines_defaults():
-    rows = [line.strip("| ").split(" | ") for line in page("FSamplerSettings").splitlines() if line.startswith("| `")]
-    said = {row[0].strip("`"): [cell.strip("`") for cell in row[-2:]] for row in rows}
+    rows = [line.strip("| ").split(" | ") for line in section("FSamplerSettings", "What the mode says").splitlines()]
+    said = {name.strip("`"): [cell.strip("`") for cell in cells] for name, *cells in rows}
     ours, paper = Config.parse("auto"), Config.parse("h2/s2")
     for name in ("space", "nodes", "stabilizer", "beta", "gamma"):
         assert said[name] == [str(getattr(config, name)).removesuffix(".0") for config in (ours, paper)]
     for name in ("protect_first", "protect_last"):
         assert [int(cell[0]) for cell in said[name]] == [getattr(config.policy, name) for config in (ours, paper)]
+    assert int(said["anchor_interval"][1]) == Config.parse("adaptive").policy.inner.anchor_interval
     caps = ours.policy.longest_gap, Config.parse("adaptive").policy.max_consecutive_skips
     assert said["max_consecutive_skips"] == [str(cap) for cap in caps]
     assert said["correct"] == ["on" if config.correct else "off" for config in (ours, paper)]
