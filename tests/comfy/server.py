@@ -166,6 +166,14 @@ class Server:
         """What it has printed from the character ``start`` on, without colours."""
         return _COLOURS.sub("", (self.folder / "log.txt").read_text(errors="replace"))[start:]
 
+    def wait(self, text, start=0):
+        """Until the log has ``text`` after the character ``start``."""
+        until = time.monotonic() + RUN
+        while text not in self.log(start):
+            if time.monotonic() > until:
+                raise TimeoutError(f"no {text!r} in the log:\n{self.log(start)}")
+            time.sleep(0.02)
+
     def url(self, path=""):
         return f"http://{self.address}/{path}"
 

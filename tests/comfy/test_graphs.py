@@ -175,3 +175,38 @@ def test_a_report_that_waits_for_nothing_says_what_to_connect(client):
         **report("patch"),
     })  # fmt: skip
     assert "connect its latent" in run.text("report")
+
+
+def test_prompts_saved_with_the_original_pack_run(client, server):
+    """As its versions saved them: FSampler's 1.5.0, FSamplerAdvanced's 1.0.2, FSamplerSelect's 1.5.0."""
+    links = dict(model=["model", 0], positive=["positive", 0], negative=["negative", 0], latent_image=["latent", 0])
+    common = dict(steps=STEPS, scheduler="simple", denoise=1.0, verbose=False)
+    skips = dict(
+        protect_first_steps=2, protect_last_steps=2, adaptive_mode="learning", smoothing_beta=0.999, skip_indices="",
+        anchor_interval=4, max_consecutive_skips=4, noise_type="whitened", no_grad=True, official_comfy=True,
+    )  # fmt: skip
+    graph = {
+        **sources(),
+        "plain": {"class_type": "FSampler", "inputs": {
+            **links, **common, "seed": SEED, "cfg": 2.0, "sampler": "euler", "skip_mode": "h2/s2", "add_noise": 0.0,
+        }},
+        "advanced": {"class_type": "FSamplerAdvanced", "inputs": {
+            **links, **common, **skips, "seed": SEED, "cfg": 2.0, "sampler": "res_2m", "skip_mode": "h2/s3",
+            "add_noise": 0.0, "start_at_step": -1, "end_at_step": -1,
+        }},
+        "select": {"class_type": "FSamplerSelect", "inputs": {
+            **common, **skips, "model": ["model", 0], "sampler": "dpmpp_2m", "skip_mode": "adaptive",
+            "add_noise": 0.0, "sigma_aware": False, "extrapolate_denoised": False,
+        }},
+        "selected": {"class_type": "SamplerCustom", "inputs": {
+            **links, "add_noise": True, "noise_seed": SEED, "cfg": 2.0, "sampler": ["select", 0],
+            "sigmas": ["select", 1],
+        }},
+        **decoded("plain", "image"), **decoded("advanced", "image 2"), **decoded("selected", "image 3"),
+    }  # fmt: skip
+    start = len(server.log())
+    run = client.success(graph)
+    assert all(varied(picture(data)) for data in files(server, run, "image", "image 2", "image 3"))
+    lines = [found[0] for found in map(LINE.search, server.log(start).splitlines()) if found]
+    assert len(lines) == 3
+    assert all(made < asked for _, made, asked in map(calls, lines)), lines

@@ -22,6 +22,7 @@ import torch
 from comfy.patcher_extension import WrapperExecutor, WrappersMP, get_all_wrappers
 
 ROOT = Path(__file__).resolve().parents[3]
+logger = logging.getLogger(__name__)
 
 if "comfyui_fsampler" not in sys.modules:
     _spec = importlib.util.spec_from_file_location(
@@ -159,7 +160,10 @@ class DemoClass:
 
 
 class SlowSampler(comfy.samplers.Sampler):
-    """Another SAMPLER that sleeps after each step and logs how many steps it took after an interrupt was asked for."""
+    """Another SAMPLER that sleeps after each step, and logs the steps and how many came after an interrupt was set.
+
+    It reports no progress: ComfyUI looks for an interrupt itself whenever something does.
+    """
 
     def __init__(self, sampler, seconds):
         self.sampler, self.seconds = sampler, seconds
@@ -167,16 +171,16 @@ class SlowSampler(comfy.samplers.Sampler):
     def sample(self, model_wrap, sigmas, extra_args, callback, *rest, **named):
         late = 0
 
-        def slow(*step):
+        def slow(step, *_):
             nonlocal late
             late += comfy.model_management.processing_interrupted()
+            logger.info("slow sampler: step %d", step)
             time.sleep(self.seconds)
-            callback(*step)
 
         try:
             return self.sampler.sample(model_wrap, sigmas, extra_args, slow, *rest, **named)
         finally:
-            logging.getLogger(__name__).info("test sampler: %d steps after an interrupt", late)
+            logger.info("slow sampler: %d steps after an interrupt", late)
 
 
 class DemoSlow:
