@@ -39,7 +39,7 @@ def models(graph, height, *files):
     lines = ["## Models", ""]
     for folder, url in files:
         name = url.rsplit("/", 1)[-1]
-        lines.append(f"- `models/{folder}`: [{name}]({url})")
+        lines.append(f"- models/{folder}: [{name}]({url})")
         graph.files[name] = {"name": name, "url": url, "directory": folder}
     graph.note("\n".join(lines) + "\n", height)
 
@@ -71,7 +71,7 @@ def report(graph, source, latent, title=None):
 
 def sdxl(graph):
     checkpoint, inputs = sdxl_inputs(
-        graph, "a lighthouse on a cliff at dusk, waves below, last light on the clouds, photograph", (MODES, 270)
+        graph, "a lighthouse on a cliff at dusk, waves below, last light on the clouds, photograph", (MODES, 280)
     )
     graph.group("Sample")
     sampler = graph.add("FSamplerKSampler", seed=20, control="randomize", **SDXL_SAMPLING, **inputs)
@@ -142,13 +142,13 @@ def draft(graph):
 def flux(graph):
     graph.group("Model and prompt")
     models(
-        graph, 150,
+        graph, 160,
         ("diffusion_models", f"{HUB}/Comfy-Org/flux1-dev/resolve/main/flux1-dev.safetensors"),
         ("text_encoders", f"{HUB}/comfyanonymous/flux_text_encoders/resolve/main/clip_l.safetensors"),
         ("text_encoders", f"{HUB}/comfyanonymous/flux_text_encoders/resolve/main/t5xxl_fp16.safetensors"),
         ("vae", f"{HUB}/Comfy-Org/Lumina_Image_2.0_Repackaged/resolve/main/split_files/vae/ae.safetensors"),
     )  # fmt: skip
-    graph.note(MODES, 270)
+    graph.note(MODES, 280)
     graph.column()
     model = graph.add("UNETLoader", wide=400, unet_name="flux1-dev.safetensors", weight_dtype="default")
     clip = graph.add("DualCLIPLoader", wide=400, clip_name1="clip_l.safetensors",
@@ -188,7 +188,7 @@ def qwen(graph):
         ("text_encoders", f"{hub}/text_encoders/qwen_2.5_vl_7b_fp8_scaled.safetensors"),
         ("vae", f"{hub}/vae/qwen_image_vae.safetensors"),
     )  # fmt: skip
-    graph.note(MODES, 270)
+    graph.note(MODES, 280)
     graph.column()
     model = graph.add("UNETLoader", wide=400, unet_name="qwen_image_fp8_e4m3fn.safetensors", weight_dtype="default")
     clip = graph.add("CLIPLoader", wide=400, clip_name="qwen_2.5_vl_7b_fp8_scaled.safetensors", type="qwen_image",
@@ -230,7 +230,7 @@ def wan(graph):
     hub = f"{HUB}/Comfy-Org/Wan_2.2_ComfyUI_Repackaged/resolve/main/split_files"
     graph.group("Models and prompt")
     models(
-        graph, 170,
+        graph, 200,
         ("diffusion_models", f"{hub}/diffusion_models/wan2.2_t2v_high_noise_14B_fp8_scaled.safetensors"),
         ("diffusion_models", f"{hub}/diffusion_models/wan2.2_t2v_low_noise_14B_fp8_scaled.safetensors"),
         ("text_encoders", f"{HUB}/Comfy-Org/Wan_2.1_ComfyUI_repackaged/resolve/main/split_files/text_encoders/"
@@ -238,7 +238,7 @@ def wan(graph):
         ("vae", f"{hub}/vae/wan_2.1_vae.safetensors"),
     )  # fmt: skip
     graph.note(WAN, 170)
-    graph.note(MODES, 270)
+    graph.note(MODES, 280)
     graph.column()
     loaders = []
     for noise in ("high", "low"):

@@ -5,6 +5,7 @@ in which order and with which defaults, is read from a server's ``/object_info``
 """
 
 TITLE, SLOT, WIDGET, MARGIN, GAP = 30, 20, 24, 14, 40  # pixels, as litegraph draws them
+BELOW = 80  # from one node down to the next, a title between them: "Nodes 2.0" draws nodes taller
 GROUP_PAD, GROUP_TITLE = 20, 50
 PLAIN = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
 NOTE_WIDTH = 420
@@ -79,9 +80,8 @@ class Graph:
         widgets = sum(1 + one.has_control for one in inputs if one.is_widget)
         sockets = sum(not one.is_widget for one in inputs)
         needed = max(sockets, len(outputs)) * SLOT + widgets * WIDGET + MARGIN
-        title = title or info["display_name"] or kind
         node = Node(len(self.nodes) + 1, kind, title, inputs, outputs, [wide, needed + room])
-        node.control = control
+        node.control, node.usual_title = control, info["display_name"] or kind
         return self._place(node)
 
     def _place(self, node):
@@ -101,7 +101,8 @@ class Graph:
                     values[one.name] = [str(one.link[0].number), one.link[1]]
                 elif one.value is not None:
                     values[one.name] = one.value
-            form[str(node.number)] = {"class_type": node.kind, "inputs": values, "_meta": {"title": node.title}}
+            title = {"title": node.title or node.usual_title}
+            form[str(node.number)] = {"class_type": node.kind, "inputs": values, "_meta": title}
         return form
 
     def ui(self):
@@ -120,9 +121,11 @@ class Graph:
     def _ui_node(self, order, node, links):
         form = {
             "id": node.number, "type": node.kind, "pos": node.pos, "size": node.size, "flags": {}, "order": order,
-            "mode": 0, "inputs": [], "outputs": [], "title": node.title,
+            "mode": 0, "inputs": [], "outputs": [],
             "properties": {"Node name for S&R": node.kind}, "widgets_values": [],
         }  # fmt: skip
+        if node.title:  # the usual one is left to the browser, in the user's language
+            form["title"] = node.title
         if node.kind == "MarkdownNote":
             return form | {"widgets_values": node.inputs, "properties": {}, "color": "#432", "bgcolor": "#653"}
         files = [self.files[one.value] for one in node.inputs if one.type == "COMBO" and one.value in self.files]
@@ -160,11 +163,11 @@ class Graph:
                 y = GROUP_TITLE + TITLE
                 for node in column:
                     node.pos = [x, y]
-                    y += node.size[1] + TITLE + GAP
-                bottom = max(bottom, y - TITLE - GAP)
+                    y += node.size[1] + BELOW
+                bottom = max(bottom, y - TITLE)
                 x += max(node.size[0] for node in column) + GAP
             x += GROUP_PAD - GAP
-            bounding = [left, 0, x - left, bottom + GROUP_PAD]
+            bounding = [left, 0, x - left, bottom]
             forms.append({"id": len(forms) + 1, "title": title, "bounding": bounding, "color": "#3f789e",
                           "font_size": 24, "flags": {}})  # fmt: skip
             x += GAP
