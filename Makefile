@@ -20,6 +20,7 @@ STAMP := $(VENV)/.installed
 help:
 	@echo 'make demo   set up $(VENV), run the demo; pictures go to $(OUT)   (more: ARGS="--cfg 5 --steps 30")'
 	@echo 'make test   set up $(VENV), run the test suite                    (more: ARGS="-k demo")'
+	@echo '            with a ComfyUI in ~/comfy/ComfyUI or COMFYUI_PATH=/path/to/ComfyUI, also the tests inside it'
 	@echo 'Variables:  PYTHON=/path/to/python   TORCH=torch (any version)    OUT=folder'
 
 demo: $(STAMP)

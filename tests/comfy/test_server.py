@@ -165,9 +165,8 @@ def test_progress_and_previews_count_every_step_skipped_or_not(class_type, clien
     assert all(data.startswith(b"\xff\xd8") for data in run.of("preview"))
 
 
-@pytest.mark.parametrize(("method", "previews"), [("none", 0), ("auto", STEPS)])
-def test_the_preview_method_is_obeyed(method, previews, comfyui, tmp_path):
-    with Server(comfyui, tmp_path / "base", "--preview-method", method) as server, server.client() as client:
+def test_no_previews_where_they_are_off(comfyui, tmp_path):
+    with Server(comfyui, tmp_path / "base", "--preview-method", "none") as server, server.client() as client:
         run = client.success(ours_graph("turbo"))
     assert run.steps("sampler")[-1] == STEPS  # 0.33 leaves some out where there is no preview
-    assert len(run.of("preview")) == previews
+    assert not run.of("preview")
