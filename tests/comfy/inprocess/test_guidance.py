@@ -43,6 +43,13 @@ def test_a_scale_that_stays():
     assert report.sequence == rig.expected(set(), STEPS)
 
 
+def check(report, changes):
+    """REAL from every change on; an end exactly on a step may be taken a step early too (the patch alone knows)."""
+    forced = {record.step for record in report.records if record.reason == "the model changes"}
+    assert changes and changes <= forced <= changes | {step - 1 for step in changes}
+    assert report.sequence == rig.expected(forced, STEPS)
+
+
 @pytest.mark.skipif(not rig.has_node("nodes_custom_sampler", "CFGOverride"), reason="no CFGOverride in this version")
 @pytest.mark.parametrize("ends", [(0.0, 0.5), (0.4, 1.0), (0.3, 0.8)])
 def test_cfg_override(ends, prediction):
@@ -61,7 +68,7 @@ def test_cfg_override(ends, prediction):
     rig.core(watched, steps=STEPS)
     scales = list(scales.values())
     changes = {i for i in range(1, STEPS) if scales[i] != scales[i - 1]}
-    assert changes and skipped(model, rig.guided, schedule).sequence == rig.expected(changes, STEPS)
+    check(skipped(model, rig.guided, schedule), changes)
 
 
 @pytest.mark.skipif(not rig.has_node("nodes_slg", "SkipLayerGuidanceDiT"), reason="not in this version")
@@ -78,7 +85,7 @@ def test_skip_layer_guidance(ends):
     rig.core(model, steps=STEPS)
     calls = [seen.count(sigma) for sigma in dict.fromkeys(seen)]
     changes = {i for i in range(1, STEPS) if calls[i] != calls[i - 1]}
-    assert changes and skipped(model, rig.guided, schedule).sequence == rig.expected(changes, STEPS)
+    check(skipped(model, rig.guided, schedule), changes)
 
 
 def test_a_closure_of_another_pack():

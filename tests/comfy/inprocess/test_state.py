@@ -45,7 +45,8 @@ def test_off_after_a_skipping_run():
 def test_two_models_in_one_graph():
     (first, seen_first), (second, seen_second) = (rig.patched(rig.model(p), MODE) for p in ("flow", "eps"))
     pair = sample(first), sample(second, steps=8)
-    assert torch.equal(pair[0], fresh()) and torch.equal(pair[1], sample(rig.patched(rig.model("eps"), MODE)[0], steps=8))
+    alone = sample(rig.patched(rig.model("eps"), MODE)[0], steps=8)
+    assert torch.equal(pair[0], fresh()) and torch.equal(pair[1], alone)
     assert [r.steps for r in seen_first.runs] == [10] and [r.steps for r in seen_second.runs] == [8]
 
 

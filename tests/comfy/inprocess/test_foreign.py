@@ -1,0 +1,66 @@
+"""Samplers of other packs: a function, and a SAMPLER class of its own."""
+
+import comfy.samplers
+import pytest
+import rig
+import torch
+
+
+def midpoint(model, x, sigmas, extra_args=None, callback=None, disable=None, share=0.5):
+    """Two evaluations a step, the second within the step; reads what other packs read of the guider."""
+    assert model.inner_model.inner_model.model_sampling.sigma_max > 0  # KSamplerX0Inpaint -> guider -> BaseModel
+    assert model.inner_model.model_patcher.model_options is not None and model.inner_model.cfg == 2.0
+    for i, (sigma, following) in enumerate(zip(sigmas, sigmas[1:], strict=False)):
+        denoised = model(x, sigma * x.new_ones(len(x)), **extra_args)
+        callback({"x": x, "i": i, "sigma": sigma, "sigma_hat": sigma, "denoised": denoised})
+        slope = (x - denoised) / sigma
+        if following > 0:
+            middle = sigma + share * (following - sigma)
+            between = x + slope * (middle - sigma)
+            slope = (between - model(between, middle * x.new_ones(len(x)), **extra_args)) / middle
+        x = x + slope * (following - sigma)
+    return x
+
+
+class Plain(comfy.samplers.Sampler):
+    """Euler without KSAMPLER around it: calls the guider itself."""
+
+    def sample(self, model_wrap, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None,
+               disable_pbar=False):  # fmt: skip
+        x = model_wrap.inner_model.model_sampling.noise_scaling(sigmas[0], noise, latent_image, True)
+        for i, (sigma, following) in enumerate(zip(sigmas, sigmas[1:], strict=False)):
+            denoised = model_wrap(x, sigma * x.new_ones(len(x)), **extra_args)
+            x = denoised + following / sigma * (x - denoised)
+            callback(i, denoised, x, len(sigmas) - 1)
+        return x
+
+
+@pytest.mark.parametrize("sampler", [comfy.samplers.KSAMPLER(midpoint, {"share": 0.4}), Plain()])
+@pytest.mark.parametrize("by", ["model", "sampler"])
+def test_a_sampler_of_another_pack(sampler, by, prediction):
+    schedule = rig.sigmas(rig.model(prediction))
+
+    def run(mode):
+        model, reports = rig.model(prediction), None
+        if by == "model":
+            model, reports = rig.patched(model, mode)
+            return rig.advanced(rig.guided(model), sampler, schedule), reports
+        skipping, reports = rig.OURS["FSamplerSampler"]().wrap(sampler, "off", mode)
+        return rig.advanced(rig.guided(model), skipping, schedule), reports
+
+    bare = rig.model(prediction)
+    full, evaluations = rig.counted(bare, lambda: rig.advanced(rig.guided(bare), sampler, schedule))
+    assert torch.equal(run("off")[0], full)
+    (fast, reports), made = rig.counted(bare, lambda: run("calls:7"))
+    (report,) = reports.runs
+    assert report.calls == made < report.evaluations == evaluations
+    assert report.sequence.count("R") == 7 and rig.psnr(full, fast) > 15
+
+
+def test_extra_options_of_a_sampler_survive():
+    """FSampler Sampler hands on what is set on the sampler, and what is set through it."""
+    inner = comfy.samplers.KSAMPLER(midpoint, {"share": 0.4})
+    outer = rig.wrapped(inner)
+    assert outer.extra_options == {"share": 0.4} and outer.sampler_function is midpoint
+    outer.extra_options = {"share": 0.3}
+    assert inner.extra_options == {"share": 0.3}
