@@ -1,21 +1,47 @@
 """Every sampler in every prediction, and the in-process tests, on one ComfyUI; and the page made of several such runs.
 
-    <ComfyUI's python> tests/comfy/compatibility.py            measure $COMFYUI_PATH, write tests/comfy/results/VERSION.json
-    python tests/comfy/compatibility.py --write docs/compatibility.md      the page, from all files in tests/comfy/results
+    COMFYUI_PATH=... <ComfyUI's python> tests/comfy/compatibility.py --tests     run the in-process tests, note outcomes
+    COMFYUI_PATH=... <ComfyUI's python> tests/comfy/compatibility.py --samplers  measure every sampler (some minutes)
+    python tests/comfy/compatibility.py --write docs/compatibility.md            the page, from all that was noted
+
+Notes are kept in tests/comfy/results, one file a ComfyUI version and kind.
 """
 
+import json
+import subprocess
 import sys
+import tempfile
+import xml.etree.ElementTree
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parent / "inprocess"))
-RESULTS = Path(__file__).parent / "results"
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
 PREDICTIONS = ("flow", "eps", "v")
-RUN = dict(steps=20, cfg=2.0)
-IMAGES = 2
+STEPS, CFG, IMAGES = 20, 2.0, 2
+
+sys.path.append(str(HERE / "inprocess"))
+
+
+def version():
+    text = (bootstrap().COMFYUI / "comfyui_version.py").read_text()
+    return text.partition('__version__ = "')[2].partition('"')[0]
+
+
+def bootstrap():
+    import bootstrap as found
+
+    return found
+
+
+def note(kind, content):
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{version()}-{kind}.json"
+    path.write_text(json.dumps(content, indent=0) + "\n")
 
 
 def measure():
     """Rows ``{sampler, prediction, psnr, calls, evaluations, notes}`` of mode balanced against the full run."""
+    bootstrap().comfyui()
     import rig
     import torch
 
@@ -23,22 +49,102 @@ def measure():
     with torch.inference_mode():
         for name in rig.SAMPLERS:
             for prediction in PREDICTIONS:
-                model, given = rig.model(prediction), dict(sampler_name=name, latent_image=rig.latent(IMAGES, size=64), **RUN)
-                full, calls = rig.counted(model, lambda m=model, g=given: rig.core(m, **g))
-                off, _ = rig.ours(model, "off", **given)
-                (fast, report), made = rig.counted(model, lambda m=model, g=given: rig.ours(m, "balanced", **g))
-                rows.append({
-                    "sampler": name, "prediction": prediction, "psnr": round(rig.psnr(full, fast), 2),
-                    "calls": report.calls, "evaluations": report.evaluations, "notes": report.notes,
-                    "off_is_core": bool(torch.equal(full, off)), "sequence": report.sequence,
-                    "counts": made == report.calls and calls == report.evaluations,
-                })  # fmt: skip
+                rows.append(row(rig, name, prediction))
                 sys.stderr.write(f"{rows[-1]}\n")
-    return rows
+    note("samplers", rows)
+
+
+def row(rig, name, prediction):
+    model = rig.model(prediction)
+    given = dict(sampler_name=name, latent_image=rig.latent(IMAGES, size=64), steps=STEPS, cfg=CFG)
+    full, evaluations = rig.counted(model, lambda: rig.core(model, **given))
+    (fast, report), made = rig.counted(model, lambda: rig.ours(model, "balanced", **given))
+    if (made, evaluations) != (report.calls, report.evaluations):
+        raise RuntimeError(f"{name}, {prediction}: {made} of {evaluations} calls, reported as {report.line()}")
+    distance = round(rig.psnr(full, fast), 1)
+    return {
+        "sampler": name, "prediction": prediction, "psnr": None if distance == float("inf") else distance,
+        "calls": report.calls, "evaluations": report.evaluations, "notes": report.notes,
+    }  # fmt: skip
+
+
+def test(arguments):
+    """Outcomes of the in-process tests: ``{file: {test: passed | failed | skipped}}``."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "outcomes.xml")
+        command = [sys.executable, "-m", "pytest", str(HERE / "inprocess"), "-q", f"--junitxml={path}", *arguments]
+        code = subprocess.run(command, cwd=HERE.parents[1], check=False).returncode
+        outcomes = {}
+        for case in xml.etree.ElementTree.parse(path).iter("testcase"):
+            kinds = {child.tag for child in case}
+            outcome = "failed" if kinds & {"failure", "error"} else "skipped" if "skipped" in kinds else "passed"
+            outcomes.setdefault(case.get("classname").rpartition(".")[2], {})[case.get("name")] = outcome
+    note("tests", outcomes)
+    return code
+
+
+def page():
+    """The text of docs/compatibility.md."""
+    measured = {path.name: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*-samplers.json"))}
+    tested = {path.name[: -len("-tests.json")]: json.loads(path.read_text()) for path in RESULTS.glob("*-tests.json")}
+    versions = sorted(tested, key=lambda text: [int(part) for part in text.split(".")])
+    newest = max(measured, key=lambda name: [int(part) for part in name.removesuffix("-samplers.json").split(".")])
+    lines = (HERE / "compatibility.md").read_text().rstrip().splitlines()
+    lines += ["", f"## Samplers (ComfyUI {newest.removesuffix('-samplers.json')})", ""]
+    lines += [*sampler_table(measured[newest]), "", "## Samplers by version", "", *version_table(tested, versions), ""]
+    return "\n".join([*lines, "## Tests by version", "", *file_table(tested, versions), ""])
+
+
+def sampler_table(rows):
+    cells = {(row["sampler"], row["prediction"]): row for row in rows}
+    yield "| sampler | " + " | ".join(PREDICTIONS) + " |"
+    yield "|---|" + "---|" * len(PREDICTIONS)
+    for name in dict.fromkeys(row["sampler"] for row in rows):
+        yield f"| {name} | " + " | ".join(cell(cells[name, prediction]) for prediction in PREDICTIONS) + " |"
+
+
+def cell(row):
+    share = f"{row['calls']}/{row['evaluations']}"
+    in_full = next((note.partition(": ")[2] for note in row["notes"] if note.startswith("runs in full")), None)
+    if in_full:
+        return f"{share}, in full: {'CFG++' if 'CFG++' in in_full else 'sizes its own steps'}"
+    return f"{share}, nothing skipped" if row["psnr"] is None else f"{row['psnr']} dB, {share}"
+
+
+def version_table(tested, versions):
+    """Which predictions of which samplers passed, in each version."""
+    found = {v: tested[v].get("test_samplers", {}) for v in versions}
+    names = dict.fromkeys(name.rpartition("-")[2][:-1] for v in reversed(versions) for name in found[v])
+    yield "| sampler | " + " | ".join(versions) + " |"
+    yield "|---|" + "---|" * len(versions)
+    for name in names:
+        texts = []
+        for v in versions:
+            outcomes = {p: found[v].get(f"test_sampler[{p}-{name}]") for p in PREDICTIONS}
+            passed = [p for p, outcome in outcomes.items() if outcome == "passed"]
+            texts.append(", ".join(passed) if any(outcomes.values()) else "not in this version")
+        yield f"| {name} | " + " | ".join(text or "none" for text in texts) + " |"
+
+
+def file_table(tested, versions):
+    files = sorted({file for v in versions for file in tested[v]})
+    yield "| file | " + " | ".join(versions) + " |"
+    yield "|---|" + "---|" * len(versions)
+    for file in files:
+        texts = []
+        for v in versions:
+            outcomes = list(tested[v].get(file, {}).values())
+            counts = ((outcomes.count(kind), kind) for kind in ("passed", "failed", "skipped"))
+            texts.append(", ".join(f"{n} {kind}" for n, kind in counts if n) or "not run")
+        yield f"| {file}.py | " + " | ".join(texts) + " |"
 
 
 if __name__ == "__main__":
-    import bootstrap
-
-    bootstrap.comfyui()
-    measure()
+    if sys.argv[1:2] == ["--samplers"]:
+        measure()
+    elif sys.argv[1:2] == ["--tests"]:
+        sys.exit(test(sys.argv[2:]))
+    elif sys.argv[1:2] == ["--write"] and len(sys.argv) == 3:
+        Path(sys.argv[2]).write_text(page())
+    else:
+        sys.exit(__doc__)

@@ -6,12 +6,13 @@ import inspect
 import math
 
 import comfy.samplers
-import nodes
 import pack
 import torch
 from comfyui_fsampler import NODE_CLASS_MAPPINGS as OURS
 from comfyui_fsampler.fsampler import Config
 from comfyui_fsampler.nodes.hook import Reports, patch
+
+import nodes
 
 LABEL = 3
 SIZE = 32  # half the size the network was trained on, for speed

@@ -4,11 +4,12 @@ Where the boundaries are is read off what the network is told during a full run,
 """
 
 import comfy.hooks
-import nodes
 import pack
 import pytest
 import rig
 import torch
+
+import nodes
 
 STEPS = 12
 

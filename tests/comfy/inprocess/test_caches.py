@@ -12,7 +12,8 @@ def cached(name):
 
 
 def warnings(caplog):
-    return [r.getMessage() for r in caplog.records if r.name.startswith("comfyui_fsampler") and r.levelname == "WARNING"]
+    ours = (r for r in caplog.records if r.name.startswith("comfyui_fsampler"))
+    return [r.getMessage() for r in ours if r.levelname == "WARNING"]
 
 
 @pytest.mark.parametrize("name", ["EasyCache", "LazyCache"])

