@@ -80,10 +80,11 @@ class SkippingDenoiser:
             raise ValueError("x requires grad; expected a latent to sample from (call x.detach())")
         if not x.is_floating_point() or x.ndim < 2 or not x.numel():
             raise ValueError(f"x is {x.dtype} {tuple(x.shape)}; expected a non-empty floating-point batch [B, ...]")
+        like = (x.shape, torch.promote_types(x.dtype, torch.float32))  # a sampler may step up from half precision
         if self.like is None:
-            self.like = (x.shape, x.dtype)
-        elif self.like != (x.shape, x.dtype):
-            was, now = (f"{dtype} {tuple(shape)}" for shape, dtype in (self.like, (x.shape, x.dtype)))
+            self.like = like
+        elif self.like != like:
+            was, now = (f"{dtype} {tuple(shape)}" for shape, dtype in (self.like, like))
             raise ValueError(f"x changed from {was} to {now} within a run; expected one shape and dtype")
 
     def _look(self, state, level, prediction):

@@ -376,6 +376,15 @@ def test_a_change_of_shape_or_dtype_is_refused(changed, message):
     assert str(caught.value) == f"{message} within a run; expected one shape and dtype"
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_x_may_step_up_from_half_precision(dtype):
+    """ComfyUI hands samplers half-precision latents; they step in the float32 of the sigmas."""
+    wrapped = SkippingDenoiser(problem(), schedule(6), Config.parse("h2, 2"))
+    given = [noise().to(dtype), noise(), noise()]
+    out = [wrapped(x, sigma.reshape(1)) for x, sigma in zip(given, schedule(6), strict=False)]
+    assert wrapped.finish().sequence == "RRS" and out[2].dtype == torch.float32
+
+
 @pytest.mark.parametrize("x, what", [
     (torch.ones(2, 3, dtype=torch.int64), "torch.int64 (2, 3)"), (torch.ones(3), "torch.float32 (3,)"),
     (torch.ones(0, 3), "torch.float32 (0, 3)"), (torch.ones(2, 0), "torch.float32 (2, 0)"),
