@@ -9,11 +9,16 @@ from numbers import Real
 
 TITLE, GAP, STEP, FAR = 30, 20, 20, 1200  # pixels: a node's title is above its position
 DETOUR = 400  # pixels that a place inside the groups may be farther than one they must grow for
+LAST = 600  # pixels that a place to the right or below counts as farther than it is
+COLLAPSED = (160, 0)
 UNKNOWN = (0, -TITLE, 270, 262 + TITLE)
 
 
 def free_place(graph, node, size):
-    """``(position, grown)`` for a node of this size; ``grown`` are the ``(index, bounding)`` of groups that grow."""
+    """``(position, grown, collapsed)`` for a node of this size.
+
+    ``grown`` are the ``(index, bounding)`` of groups that grow; ``collapsed``: there is room for its title only.
+    """
     form = graph.form
     box = _node_box(node) or UNKNOWN
     boxes = [one for one in map(_node_box, form["nodes"]) if one]
@@ -24,24 +29,37 @@ def free_place(graph, node, size):
     groups = {index: _bounding(group) for index, group in enumerate(groups) if _bounding(group)}
     own = {index: group for index, group in groups.items() if _holds(group, box)}
     foreign = [group for index, group in groups.items() if index not in own]
-    second = third = None
+    for shape, gap, strict in ((size, GAP, True), (size, GAP / 2, False), (COLLAPSED, GAP / 4, False)):
+        found, anywhere = _search(box, shape, boxes, own, foreign, gap, strict)
+        if found:
+            return *found, shape == COLLAPSED
+    return _position(anywhere or (box[0] - COLLAPSED[0] - GAP, box[1])), [], True
+
+
+def _search(box, size, boxes, own, foreign, gap, strict):
+    """The best place inside the groups or beside them, or None; and the first free one anywhere.
+
+    If not ``strict``, a group may come to lie over the edge of another one.
+    """
+    best = best_cost = anywhere = None
     for cost, dx, dy in _offsets(*size):
-        if second and cost > second[0] + DETOUR:
+        if best and cost > best_cost + DETOUR:
             break
         spot = (box[0] + dx, box[1] + dy, size[0], size[1] + TITLE)
-        if any(_meet(spot, one, GAP) for one in boxes):
+        if any(_meet(spot, one, gap) for one in boxes):
             continue
-        third = third or spot
-        if any(_meet(spot, group) for group in foreign):
+        anywhere = anywhere or spot
+        if any(_meet(spot, group) if strict else _holds(group, spot) for group in foreign):
             continue
         grown = {index: _around(group, spot) for index, group in own.items()}
-        if all(grown[index] == group for index, group in own.items()):
-            return _position(spot), []
-        if not second and not _swallows(own, grown, boxes, foreign):
-            second = (cost, spot, [(index, group) for index, group in grown.items() if group != own[index]])
-    if second:
-        return _position(second[1]), second[2]
-    return _position(third or (box[0] - size[0] - GAP, box[1], *size)), []
+        if grown == own:
+            return (_position(spot), []), spot
+        if best or _swallows(own, grown, boxes):
+            continue
+        if not strict or not _touches(own, grown, foreign):
+            changed = [(index, group) for index, group in grown.items() if group != own[index]]
+            best, best_cost = (_position(spot), changed), cost
+    return best, anywhere
 
 
 def _position(spot):
@@ -50,12 +68,19 @@ def _position(spot):
 
 @functools.cache
 def _offsets(width, height):
-    """``(cost, dx, dy)`` from a node's corner to the new one's, the nearest to "beside it on the left" first."""
+    """``(cost, dx, dy)`` from a node's corner to the new one's, the nearest to "beside it on the left" first.
+
+    Left and above come before the rest, which is for groups that have room nowhere else.
+    """
     left, up = -width - GAP, -height - TITLE - GAP
-    beside = [(dx, dy) for dx in range(left, left - FAR, -STEP) for dy in range(-FAR, FAR, STEP)]
-    above = [(dx, dy) for dx in range(left + STEP, STEP, STEP) for dy in range(up, -FAR, -STEP)]
-    return sorted((left - dx + abs(dy) + max(dy, 0) if dx <= left else dx - left - dy, dx, dy)
-                  for dx, dy in beside + above)  # fmt: skip
+
+    def cost(dx, dy):
+        if dx <= left:
+            return left - dx + abs(dy) + max(dy, 0)
+        return abs(dx - left) + abs(dy) + (0 if dx <= 0 and dy <= up else LAST)
+
+    places = ((dx, dy) for dx in range(left - FAR, FAR, STEP) for dy in range(up - FAR, FAR, STEP))
+    return sorted((cost(dx, dy), dx, dy) for dx, dy in places)
 
 
 def _node_box(node):
@@ -65,7 +90,7 @@ def _node_box(node):
         return None
     width, height = size or UNKNOWN[2:]
     if (node.get("flags") or {}).get("collapsed"):
-        width, height = min(width, 160), 0
+        width, height = min(width, COLLAPSED[0]), COLLAPSED[1]
     return pos[0], pos[1] - TITLE, width, height + TITLE
 
 
@@ -99,18 +124,15 @@ def _around(group, spot):
     left, top = min(group[0], spot[0] - GAP / 2), min(group[1], spot[1] - TITLE - GAP / 2)
     right = max(group[0] + group[2], spot[0] + spot[2] + GAP / 2)
     bottom = max(group[1] + group[3], spot[1] + spot[3] + GAP / 2)
-    grown = (left, top, right - left, bottom - top)
-    return group if _holds_all(group, grown) else grown
+    same = (left, top, right, bottom) == (group[0], group[1], group[0] + group[2], group[1] + group[3])
+    return group if same else (left, top, right - left, bottom - top)
 
 
-def _holds_all(group, grown):
-    return grown[0] >= group[0] and grown[1] >= group[1] and grown[2] <= group[2] and grown[3] <= group[3]
+def _swallows(own, grown, boxes):
+    """Would a node that is not in a group come into it?"""
+    return any(_holds(grown[index], box) and not _holds(own[index], box) for index in own for box in boxes)
 
 
-def _swallows(own, grown, boxes, foreign):
-    for index, group in own.items():
-        if any(_holds(grown[index], box) and not _holds(group, box) for box in boxes):
-            return True
-        if any(_meet(grown[index], other) and not _meet(group, other) for other in foreign):
-            return True
-    return False
+def _touches(own, grown, foreign):
+    """Would a group come to overlap another one?"""
+    return any(_meet(grown[index], other) and not _meet(own[index], other) for index in own for other in foreign)
