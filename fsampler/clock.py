@@ -7,6 +7,8 @@ does so evaluates the same sigma twice in a row, and it shows that before the fi
 import bisect
 import math
 
+import torch
+
 MATCH = 1e-4  # relative distance at which a sigma counts as a schedule's own (samplers compute it in float32)
 
 
@@ -25,6 +27,20 @@ def check_schedule(sigmas):
         if i and value >= values[i - 1]:
             raise ValueError(f"sigma {value} at index {i} after {values[i - 1]}; expected strictly decreasing values")
     return tuple(values)
+
+
+def unround(levels, sigmas):
+    """Sigmas ``[n]`` as float32 (or wider); those that half precision has rounded become the schedule's own again.
+
+    Samplers multiply the schedule by ones of the latent's dtype, so half-precision latents make such sigmas.
+    """
+    rounding = torch.finfo(levels.dtype).eps
+    exact = levels.to(torch.promote_types(levels.dtype, torch.float32))
+    if rounding < MATCH:
+        return exact
+    schedule = torch.tensor(sigmas, dtype=exact.dtype, device=exact.device)
+    nearest = schedule[(schedule - exact[:, None]).abs().argmin(dim=1)]
+    return torch.where((nearest - exact).abs() <= rounding * exact, nearest, exact)
 
 
 class Clock:

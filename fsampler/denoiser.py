@@ -5,7 +5,7 @@ A sampler sees a callable ``model(x, sigma, **extra) -> denoised`` and nothing e
 
 import torch
 
-from .clock import Clock, check_schedule
+from .clock import Clock, check_schedule, unround
 from .correct import Gap, land
 from .gate import gate, gate_figures
 from .noise import NoiseWatch
@@ -49,7 +49,8 @@ class SkippingDenoiser:
     def __call__(self, x, sigma, **extra):
         """``denoised`` at ``(x, sigma)``, shape and dtype of x: the model's, or a prediction."""
         self._check(x)
-        level = sigma.flatten()[0].to(x.device, torch.promote_types(x.dtype, torch.float32))
+        level = unround(sigma.flatten()[:1].to(x.device), self.sigmas)[0]
+        level = level.to(torch.promote_types(x.dtype, torch.float32))
         state = x.to(level.dtype)
         prediction = self.predictor.predict(state, level)
         now = self._look(state, level, prediction)
