@@ -53,7 +53,7 @@ def restore(graph, node):
                 if slot.get("link") == number:
                     slot["link"] = None
         graph.drop_link(number)
-    del node["outputs"][1:]
+    node["outputs"] = outputs(node)[:1]
     if "properties" in mark:
         node["properties"] = mark["properties"]
     else:

@@ -108,7 +108,8 @@ NODES = """() => {
         nodes.push({
             path, type: node.type, mode: node.mode, pos: [...node.pos],
             missing: !LiteGraph.registered_node_types[node.type],
-            widgets: (node.widgets ?? []).filter(w => w.serialize !== false).map(w => [w.name, plain(w.value)]),
+            widgets: node.type == 'LoadImageOutput' ? [] // its list comes from the server at any time
+                : (node.widgets ?? []).filter(w => w.serialize !== false).map(w => [w.name, plain(w.value)]),
         })
         if (node.subgraph && !seen.has(node.subgraph)) {
             seen.add(node.subgraph)
