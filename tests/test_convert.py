@@ -340,19 +340,18 @@ def test_a_full_group_grows_and_shrinks_again():
 
 
 def test_a_group_does_not_grow_over_a_stranger():
-    def box(number, x, y):
-        return node(number, "Note", {}, (), at=(x, y))
-
-    crowd = [
-        box(10 + i, x, y)
-        for i, (x, y) in enumerate((x, y) for x in (-320, 0, 640, 960) for y in range(-1200, 1500, 250))
-    ]
-    original = workflow(loader(at=(0, 2000)), ksampler(2, (1, 0), at=(320, 100)), *crowd,
-                        groups=[{"title": "g", "bounding": [310, 60, 320, 250]}])  # fmt: skip
-    form = copy.deepcopy(original)
+    """Left of the full group is a note, and behind it the nearest free place."""
+    note = node(3, "Note", {}, (), at=(420, 100))
+    group = {"title": "g", "bounding": [740, 20, 330, 300]}
+    form = workflow(loader(at=(0, 2000)), ksampler(2, (1, 0), at=(750, 100)), note, groups=[group])
+    for x, y in ((100, -400), (450, -400), (800, -400), (450, 400), (800, 400), (1100, 100), (1450, 100)):
+        form["nodes"].append(node(form["last_node_id"] + 1, "Note", {}, (), at=(x, y)) | {"inputs": []})
+        form["last_node_id"] += 1
+    strangers = [one["id"] for one in form["nodes"][2:]]
     convert.convert(form, BALANCED, "model", update=False)
     assert groups_of(form, form["nodes"][-1]) == [0]
-    assert not any(groups_of(form, one) for one in form["nodes"][2:-1])
+    assert [one["id"] for one in form["nodes"] if groups_of(form, one)] == [2, form["nodes"][-1]["id"]]
+    assert len(strangers) == 8
 
 
 # -- links -------------------------------------------------------------------------------------------------------------
@@ -443,6 +442,12 @@ SKIPPING = {
         loader(), node(2, "FSamplerModel", {"model": (MODEL, (1, 0))}, (MODEL, "FSAMPLER_REPORT")),
         node(3, "LoraLoaderModelOnly", {"model": (MODEL, (2, 0))}, (MODEL,)), ksampler(4, (3, 0)),
     ),
+    "by a model node before reroutes": workflow(
+        loader(),
+        node(2, "FSamplerModel", {"model": (MODEL, (1, 0))}, (MODEL, "FSAMPLER_REPORT")),
+        node(3, "Reroute", {"": ("*", (2, 0))}, (MODEL,)),
+        ksampler(4, (3, 0)),
+    ),
     "by a model node outside the subgraph": workflow(
         loader(), node(2, "FSamplerModel", {"model": (MODEL, (1, 0))}, (MODEL, "FSAMPLER_REPORT")),
         instance(3, "sampling", (2, 0)), subgraphs=[inner()],
@@ -509,6 +514,11 @@ def test_what_does_not_sample_is_not_mentioned(kind):
         one["outputs"] = []
     outcome = convert.convert(workflow(loader(), one), BALANCED, "model", update=False)
     assert not outcome.lines()
+
+
+def test_the_seed_control_of_an_old_file_is_written_as_the_page_reads_it():
+    form, _ = added_to("old file", "ksampler")
+    assert form["nodes"][1]["widgets_values"] == [7, "randomize", 20, 8.0, "euler", "normal", 1.0, *BALANCED]
 
 
 def test_a_ksampler_with_other_widgets_gets_a_model_node():

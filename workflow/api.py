@@ -52,7 +52,7 @@ def convert(prompt, values, style, update):
 def revert(prompt):
     """As ``convert.revert``, for a prompt."""
     outcome = Outcome()
-    for number, node in reversed(list(_nodes(prompt))):
+    for number, node in list(_nodes(prompt)):
         mark, name = _mark(node), _label(prompt, number)
         if mark is None:
             continue
@@ -114,7 +114,7 @@ def _is_link(prompt, value):
 
 
 def _free_number(prompt):
-    return str(max((int(part) for number in prompt for part in re.findall(r"\d+", number)), default=0) + 1)
+    return str(max((int(number) for number in prompt if number.isdecimal()), default=0) + 1)
 
 
 def _before(prompt, link):

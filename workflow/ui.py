@@ -55,8 +55,8 @@ class Graph:
 
     def add_link(self, link_id, origin, origin_slot, target, target_slot, kind):
         values = (link_id, origin, origin_slot, target, target_slot, kind)
-        as_object = self.name is not None or any(isinstance(link, dict) for link in self.form["links"][:1])
-        link = dict(zip(FIELDS, values, strict=True)) if as_object else list(values)
+        like = self.form["links"][0]  # there is one: a new link continues another
+        link = dict(zip(FIELDS, values, strict=True)) if isinstance(like, dict) else list(values)
         self.form["links"].append(link)
         self.links[link_id] = link
 
