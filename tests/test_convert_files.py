@@ -200,6 +200,19 @@ def test_a_terminal_without_unicode(tmp_path):
     assert load(tmp_path / "b.json")["nodes"][1]["title"] == "渲染 it"
 
 
+def test_a_name_cannot_steer_the_terminal(tmp_path, capsys):
+    form = workflow()
+    form["nodes"][0]["type"] = "Lo\x1b[2Jader\n"
+    assert command(save(tmp_path / "a.json", form)) == 0
+    captured = capsys.readouterr().out
+    assert "Lo\\x1b[2Jader\\n 1" in captured and "\x1b" not in captured and captured.count("\n") == 2
+
+
+def test_the_command_is_at_hand_without_torch():
+    code = "import sys; from comfyui_fsampler.workflow import run; assert not {'torch', 'PIL'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_the_default_mode_is_the_engines():
     assert run.widget_values(None) == [DEFAULT_MODE, ""]
 
