@@ -9,7 +9,7 @@ import math
 
 import torch
 
-MATCH = 1e-4  # relative distance at which a sigma counts as a schedule's own (samplers compute it in float32)
+from .history import MATCH, coincide
 
 
 def check_schedule(sigmas):
@@ -55,8 +55,8 @@ class Clock:
     def locate(self, sigma):
         """The 0-based step of an evaluation at ``sigma``, one after the last sigma given."""
         step = self._nearest(sigma)
-        on_node = math.isclose(sigma, self.sigmas[step], rel_tol=MATCH)
-        repeated = self._last is not None and math.isclose(sigma, self._last, rel_tol=MATCH)
+        on_node = coincide(sigma, self.sigmas[step])
+        repeated = self._last is not None and coincide(sigma, self._last)
         self._last = sigma
         if on_node and step > 0 and repeated:
             self.shares_ends = True

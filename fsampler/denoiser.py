@@ -197,7 +197,7 @@ class SkippingDenoiser:
         """How far the state is off after a gap. None without one, at the last step, and for a second evaluation
         that was rejected at its step's end or beside the last REAL one."""
         gap, self.gap = self.gap, Gap()
-        if gap.used is None or not 0 < self.sigmas[self.step + 1] < sigma < self.predictor.history.entries[-1].sigma:
+        if gap.used is None or not 0 < self.sigmas[self.step + 1] < sigma or not self.predictor.history.below(sigma):
             return None
         return gap.delta(self.predictor.history.entries[-1], value, sigma)
 

@@ -2,6 +2,7 @@
 
 import gc
 import inspect
+import itertools
 import math
 import weakref
 
@@ -534,3 +535,18 @@ def test_the_solvers_pass_the_skipping_denoiser_nothing_of_their_own():
     """A sampler needs no help: it sees `model(x, sigma, **extra)` and nothing else."""
     signature = inspect.signature(SkippingDenoiser.__call__)
     assert list(signature.parameters) == ["self", "x", "sigma", "extra"]
+
+
+@pytest.mark.parametrize("flow", [False, True])
+@pytest.mark.parametrize("solver", [heun, heunpp2])
+def test_a_sigma_that_comes_again_but_for_rounding_shows_no_curvature(solver, flow):
+    """Such an evaluation has no distance to divide by: kappa stays that of the problem, and steps are skipped."""
+    sigmas = schedule(16, flow)
+
+    def rounding(model, x, sigmas, **named):
+        turns = itertools.cycle((1.0, 1 - 2e-7))
+        return solver(lambda x, sigma, **extra: model(x, sigma * next(turns), **extra), x, sigmas, **named)
+
+    denoiser = SkippingDenoiser(problem(flow), sigmas, Config.parse("balanced"))
+    rounding(denoiser, noise(flow=flow), sigmas)
+    assert max(denoiser.kappas.values()) < 50 and "S" in denoiser.finish().sequence
