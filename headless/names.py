@@ -11,7 +11,7 @@ def slug(text):
     """
     text = str(text)
     short = re.sub("[^A-Za-z0-9]+", "-", text)[:40].strip("-")
-    if short == text and text == text.lower():  # some file systems take A and a for one
+    if short and short == text and text == text.lower():  # some file systems take A and a for one
         return short
     digits = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{short}-{digits}".strip("-")

@@ -33,9 +33,10 @@ def with_pictures(record, prompt, server, store):
     key = f"{slug(record['mode'])}_seed-{record['seed']}"
     for number, index, file in listed(record["history"]["outputs"], prompt):
         data = server.view(file)
-        kind = ending(data)
+        kind = ending(data) if data is not None else None
         if kind is None:
-            record["left"].append(f"{file['filename']!r} of node {title(prompt, number)!r}: not PNG, JPEG or WebP")
+            why = "not PNG, JPEG or WebP" if data is not None else "the server does not give it"
+            record["left"].append(f"{file['filename']!r} of node {title(prompt, number)!r}: {why}")
             continue
         name = f"{key}_{slug(number)}_{index}.{kind}"
         store.image(name, data)

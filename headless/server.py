@@ -70,8 +70,8 @@ class Server:
                 return
 
     def view(self, file):
-        """The bytes of a picture that the history names."""
-        return self._ask("GET", "view", params=file, most=MOST)
+        """The bytes of a picture that the history names, None if the server does not give it."""
+        return self._ask("GET", "view", params=file, accept=None, most=MOST)
 
     def _json(self, method, path, body=None, accept=(200,)):
         answer = self._ask(method, path, body, accept=accept)
@@ -96,10 +96,12 @@ class Server:
                     data += part
                     if len(data) > most:
                         raise Gone(f"answers {short} with more than {most >> 20} MiB")
+                if accept is None and answer.status_code not in (200, 401):
+                    return None
                 if answer.status_code in (401, 403):
                     wants = "does not accept the token in" if self.token else "wants a token; set"
                     raise Gone(f"answers {answer.status_code}: {wants} FSAMPLER_TOKEN")
-                if answer.status_code not in accept:
+                if answer.status_code not in (accept or (200,)):
                     raise Gone(f"answers {short} with status {answer.status_code}")
                 return bytes(data)
         except requests.Timeout:

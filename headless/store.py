@@ -35,7 +35,7 @@ class Store:
             said = {"version": VERSION, "plan": plan.digest, "file": source, "modes": list(plan.values),
                     "seeds": plan.seeds}  # fmt: skip
             held = self._read("queue.json")
-            if held is None and any((self.folder / "jobs").iterdir()):
+            if held is None and any((self.folder / "jobs").glob("*.json")):
                 raise ValueError(f"{str(self.folder)!r} has jobs but no readable queue.json; expected another --out")
             if held is not None and held.get("plan") != plan.digest:
                 parts = [name for name in ("modes", "seeds") if held.get(name) != said[name]] or ["file or --set"]
