@@ -6,8 +6,10 @@ while it has nothing else to do than this prompt.
 
 import contextlib
 import json
+import socket
+import ssl
 import time
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import websocket
 
@@ -41,16 +43,25 @@ class Listener:
         """Raises ``Gone`` when it cannot be had."""
         for again in range(TRIES):
             try:
+                wire = self._wire(min(CONNECT, self.timeout))
                 self.socket = websocket.create_connection(
-                    self.address, timeout=min(CONNECT, self.timeout), header=self.header, http_no_proxy=["*"],
-                    redirect_limit=0,
-                )  # fmt: skip
+                    self.address, socket=wire, timeout=min(CONNECT, self.timeout), header=self.header, redirect_limit=0
+                )
                 self.socket.settimeout(HEAR)
                 return
             except (OSError, websocket.WebSocketException) as error:
                 why = type(error).__name__
                 time.sleep(0.3 * again)
         raise Gone(f"refuses or drops the websocket ({why})")
+
+    def _wire(self, timeout):
+        """A connection of our own: the package would go through a proxy that the environment names."""
+        parts = urlsplit(self.address)
+        port = parts.port or (443 if parts.scheme == "wss" else 80)
+        wire = socket.create_connection((parts.hostname, port), timeout)
+        if parts.scheme == "wss":
+            return ssl.create_default_context().wrap_socket(wire, server_hostname=parts.hostname)
+        return wire
 
     def receive(self):
         """``(type, data)`` of the next message, ``(None, {})`` after a while without one."""

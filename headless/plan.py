@@ -35,13 +35,12 @@ class Plan:
     def __init__(self, prompt, values, seeds):
         self.prompt, self.values, self.seeds = prompt, values, seeds
         self.places = seeds_in(prompt)
+        self.left = with_mode(prompt, next(iter(values.values())))[1]  # whether there is a sampler shows here
         if len(seeds) > 1 and not self.places:
             raise ValueError("no seed or noise_seed of the workflow is a number, so every seed would give the same")
         if len(seeds) * len(values) > MOST_JOBS:
             raise ValueError(f"{len(seeds)} seeds x {len(values)} modes; expected at most {MOST_JOBS} jobs")
         self.jobs = [Job(mode, seed) for seed in seeds for mode in sorted(values, key=lambda mode: mode != "off")]
-        converted = with_mode(prompt, next(iter(values.values())))  # whether there is a sampler shows here
-        self.left = converted[1]
 
     @property
     def digest(self):
