@@ -31,6 +31,9 @@ def run(args):
         why = "" if any(job.mode == FULL for job in jobs) else f", for lack of runs of mode {FULL}"
         told = "".join(f"; {remark}" for remark in remarks[:3])
         raise ValueError(f"nothing to compare in {str(args.folder)!r}{why}{told}; expected a mode beside the full run")
+    servers = {str(job.record.get("server")) for job in jobs}
+    if len(servers) > 1:
+        remarks.append(f"the seconds are of {len(servers)} servers; they tell about the modes only if those are alike")
     rows, lines = summary(modes, jobs, compared), list(_lines(jobs, compared))
     title = getattr(args, "title", None) or args.folder.resolve().name
     whole = {"summary": rows, "pictures": lines, "remarks": remarks}
