@@ -40,12 +40,12 @@ EXACT = 120.0  # dB, stands for an infinite PSNR in means
 
 
 class Score(NamedTuple):
-    """Means over images against a reference; ``error`` is the worst image's rms error over the reference's rms."""
+    """Means over images against a reference; ``errors`` are each image's rms error over the reference's rms."""
 
-    calls: int
+    calls: float
     ssim: float
     psnr: float
-    error: float
+    errors: tuple[float, ...]
 
 
 class Bench:
@@ -57,10 +57,10 @@ class Bench:
         self.full = functools.cache(lambda cell: self.run(cell, "off")[0])
         self._score = functools.cache(self._measure)
 
-    def run(self, cell, mode, **options):
-        """``(final latent, Report)`` of one cell in one mode; ancestral noise is the same in every run."""
+    def run(self, cell, mode, only=slice(None), **options):
+        """``(final latent, Report)`` of a cell in one mode, for all images or some; ancestral noise is repeated."""
         sigmas = sigmas_for(cell.schedule, cell.prediction, cell.steps)
-        labels, x = start(self.count, self.seed, cell.prediction, float(sigmas[0]))
+        labels, x = (both[only] for both in start(self.count, self.seed, cell.prediction, float(sigmas[0])))
         model = Denoiser(self.network, labels, cell.prediction, cell.cfg)
         torch.manual_seed(self.seed)
         return sample(SOLVERS[cell.sampler], model, x, sigmas, mode, **options)
@@ -73,6 +73,12 @@ class Bench:
         result, report = self.run(cell, mode, **dict(options))
         return compare(result, self.full(cell), report.calls)
 
+    def alone(self, cell, mode):
+        """As ``score``, with every image in a run of its own, as most people sample; calls are the mean."""
+        runs = [self.run(cell, mode, only=slice(i, i + 1)) for i in range(self.count)]
+        calls = sum(report.calls for _, report in runs) / self.count
+        return compare(torch.cat([latent for latent, _ in runs]), self.full(cell), calls)
+
     def fewer(self, cell, calls):
         """The honest rival: the same sampler with that many steps, against the cell's full run."""
         return compare(self.run(cell._replace(steps=calls), "off")[0], self.full(cell), calls)
@@ -82,4 +88,4 @@ def compare(result, reference, calls):
     """The ``Score`` of a latent ``[B, 3, H, W]`` against a reference of that shape."""
     ssim, psnr = similarity(to_pixels(result), to_pixels(reference))
     relative = (result - reference).flatten(1).norm(dim=1) / reference.flatten(1).norm(dim=1)
-    return Score(calls, ssim, EXACT if psnr is None else psnr, float(relative.max()))
+    return Score(calls, ssim, EXACT if psnr is None else psnr, tuple(relative.tolist()))

@@ -7,7 +7,9 @@ does so evaluates the same sigma twice in a row, and it shows that before the fi
 import bisect
 import math
 
-MATCH = 1e-4  # relative distance at which a sigma counts as a schedule's own (samplers compute it in float32)
+import torch
+
+from .history import MATCH, coincide
 
 
 def check_schedule(sigmas):
@@ -27,6 +29,20 @@ def check_schedule(sigmas):
     return tuple(values)
 
 
+def unround(levels, sigmas):
+    """Sigmas ``[n]`` as float32 (or wider); those that half precision has rounded become the schedule's own again.
+
+    Samplers multiply the schedule by ones of the latent's dtype, so half-precision latents make such sigmas.
+    """
+    rounding = torch.finfo(levels.dtype).eps
+    exact = levels.to(torch.promote_types(levels.dtype, torch.float32))
+    if rounding < MATCH:
+        return exact
+    schedule = torch.tensor(sigmas, dtype=exact.dtype, device=exact.device)
+    nearest = schedule[(schedule - exact[:, None]).abs().argmin(dim=1)]
+    return torch.where((nearest - exact).abs() <= rounding * exact, nearest, exact)
+
+
 class Clock:
     """Follows the sigmas a sampler asks for and says which step each belongs to."""
 
@@ -39,8 +55,8 @@ class Clock:
     def locate(self, sigma):
         """The 0-based step of an evaluation at ``sigma``, one after the last sigma given."""
         step = self._nearest(sigma)
-        on_node = math.isclose(sigma, self.sigmas[step], rel_tol=MATCH)
-        repeated = self._last is not None and math.isclose(sigma, self._last, rel_tol=MATCH)
+        on_node = coincide(sigma, self.sigmas[step])
+        repeated = self._last is not None and coincide(sigma, self._last)
         self._last = sigma
         if on_node and step > 0 and repeated:
             self.shares_ends = True

@@ -9,7 +9,7 @@ from .policy import Decision, ends_open
 OPENING = 4  # REAL steps before the first skip: two back-tests, and early errors change the picture most
 STIFF = 0.5  # kappa that makes ``Budget`` open like that (demo, means: .1 at CFG 1, .2 at CFG 2, .7 to 1 at CFG 5)
 LAST_RESERVE = 0.25  # of the squared tolerance
-FINAL_SHARE = 0.25  # of the summed gap errors, what remains in the final latent (median, measured)
+FINAL_SHARE = {"ve": 0.25, "flow": 0.5}  # of the summed gap errors, what remains in the final latent (median, measured)
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,11 @@ class ErrorControl:
             kappa = max(seen, kappa / 2)
             spent += seen**2 * plan.cost(before, last, end)
         rest = kappa**2 * plan.rest(*real[-2:])
-        allowed = (self.tolerance / FINAL_SHARE) ** 2
+        share = FINAL_SHARE["flow" if situation.flow else "ve"]
+        allowed = (self.tolerance / share) ** 2
         left = max(allowed - spent, LAST_RESERVE * allowed)
         calls = next((n for n, cost in enumerate(rest.tolist()) if cost <= left), plan.final - real[-1])
-        estimate = FINAL_SHARE * (spent + float(rest[calls])) ** 0.5
+        estimate = share * (spent + float(rest[calls])) ** 0.5
         within = estimate <= self.tolerance
         skip = situation.step < plan.next_real(*real[-2:], calls)
         reason = "" if within or not skip else ", the rest within its reserve"

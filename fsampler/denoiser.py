@@ -5,7 +5,7 @@ A sampler sees a callable ``model(x, sigma, **extra) -> denoised`` and nothing e
 
 import torch
 
-from .clock import Clock, check_schedule
+from .clock import Clock, check_schedule, unround
 from .correct import Gap, land
 from .gate import gate, gate_figures
 from .noise import NoiseWatch
@@ -49,7 +49,8 @@ class SkippingDenoiser:
     def __call__(self, x, sigma, **extra):
         """``denoised`` at ``(x, sigma)``, shape and dtype of x: the model's, or a prediction."""
         self._check(x)
-        level = sigma.flatten()[0].to(x.device, torch.promote_types(x.dtype, torch.float32))
+        level = unround(sigma.flatten()[:1].to(x.device), self.sigmas)[0]
+        level = level.to(torch.promote_types(x.dtype, torch.float32))
         state = x.to(level.dtype)
         prediction = self.predictor.predict(state, level)
         now = self._look(state, level, prediction)
@@ -80,10 +81,11 @@ class SkippingDenoiser:
             raise ValueError("x requires grad; expected a latent to sample from (call x.detach())")
         if not x.is_floating_point() or x.ndim < 2 or not x.numel():
             raise ValueError(f"x is {x.dtype} {tuple(x.shape)}; expected a non-empty floating-point batch [B, ...]")
+        like = (x.shape, torch.promote_types(x.dtype, torch.float32))  # a sampler may step up from half precision
         if self.like is None:
-            self.like = (x.shape, x.dtype)
-        elif self.like != (x.shape, x.dtype):
-            was, now = (f"{dtype} {tuple(shape)}" for shape, dtype in (self.like, (x.shape, x.dtype)))
+            self.like = like
+        elif self.like != like:
+            was, now = (f"{dtype} {tuple(shape)}" for shape, dtype in (self.like, like))
             raise ValueError(f"x changed from {was} to {now} within a run; expected one shape and dtype")
 
     def _look(self, state, level, prediction):
@@ -195,7 +197,7 @@ class SkippingDenoiser:
         """How far the state is off after a gap. None without one, at the last step, and for a second evaluation
         that was rejected at its step's end or beside the last REAL one."""
         gap, self.gap = self.gap, Gap()
-        if gap.used is None or not 0 < self.sigmas[self.step + 1] < sigma < self.predictor.history.entries[-1].sigma:
+        if gap.used is None or not 0 < self.sigmas[self.step + 1] < sigma or not self.predictor.history.below(sigma):
             return None
         return gap.delta(self.predictor.history.entries[-1], value, sigma)
 

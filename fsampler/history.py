@@ -1,8 +1,16 @@
 """The epsilon history buffer: what the model said on the newest REAL evaluations."""
 
+import math
 from typing import NamedTuple
 
 import torch
+
+MATCH = 1e-4  # relative distance at which two sigmas are one (samplers compute them in float32)
+
+
+def coincide(a, b):
+    """Are these sigmas the same but for rounding?"""
+    return math.isclose(a, b, rel_tol=MATCH)
 
 
 class Entry(NamedTuple):
@@ -24,5 +32,9 @@ class History:
 
     def append(self, sigma, value):
         """Add a REAL value; one at the same sigma is replaced (two nodes that coincide carry no slope)."""
-        others = [entry for entry in self.entries if entry.sigma != sigma]
+        others = [entry for entry in self.entries if not coincide(entry.sigma, sigma)]
         self.entries = [*others, Entry(sigma, value)][-self.capacity:]
+
+    def below(self, sigma):
+        """Is this sigma lower than every entry's? Not where a sampler has looked ahead (heunpp2), or comes twice."""
+        return sigma < min(entry.sigma for entry in self.entries) * (1 - MATCH)

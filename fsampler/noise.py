@@ -4,7 +4,7 @@ A deterministic sampler's state differs from Euler's by second-order terms; an a
 the order of the step itself.
 """
 
-from .clock import MATCH
+from .history import MATCH
 from .norms import rms
 
 THRESHOLD = 0.75  # of the step's own displacement; two-stage solvers at guidance 5 reach 0.52, ancestral ones pass 2

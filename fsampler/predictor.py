@@ -58,7 +58,7 @@ class Predictor:
         over the distances to its two nodes.
         """
         known = self._extrapolate(sigma)
-        if known is None or self.history.entries[-1].sigma <= sigma:
+        if known is None or not self.history.below(sigma):
             return None
         predicted, last = known
         if "learning" in self.config.stabilizer and len(self.history) >= 3:

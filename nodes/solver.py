@@ -14,11 +14,16 @@ from .mode import CUSTOM_MODE, MODE, SETTINGS, check_custom_mode, config_of
 from .sampler import SkippingSampler
 
 
-def solver_sampler(name, options, noise=default_noise_sampler):
+def fresh_noise(x, seed):
+    """ComfyUI's noise sampler, one seed on: in 0.3.64 the first draw of the seed itself is the initial noise again."""
+    return default_noise_sampler(x, seed=None if seed is None else seed + 1)
+
+
+def solver_sampler(name, options, noise=fresh_noise):
     """A KSAMPLER of the solver with those of ``options`` (eta, order) that it has.
 
-    Noise for eta > 0 comes from ``noise(x, seed=...)``, ComfyUI's noise sampler, with the run's seed. Raises ValueError
-    for an eta above 0 with a solver that adds no noise.
+    Noise for eta > 0 comes from ``noise(x, seed=...)`` with the run's seed. Raises ValueError for an eta above 0 with
+    a solver that adds no noise.
     """
     solver = SOLVERS[name]
     known = inspect.signature(solver).parameters

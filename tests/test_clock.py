@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from comfyui_fsampler.fsampler.clock import Clock, check_schedule
+from comfyui_fsampler.fsampler.clock import Clock, check_schedule, unround
 
 VE = (14.6, 9.0, 5.0, 2.0, 0.5, 0.0)
 FLOW = (1.0, 0.8, 0.5, 0.3, 0.1, 0.0)
@@ -80,3 +80,16 @@ def test_a_bad_schedule_is_refused_with_value_and_index(sigmas, message):
 def test_a_good_schedule_becomes_floats():
     values = check_schedule(torch.tensor([1.0, 0.5, 0.0], dtype=torch.float64))
     assert values == (1.0, 0.5, 0.0) and all(type(value) is float for value in values)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("flow", [True, False])
+def test_sigmas_rounded_to_half_precision_are_the_schedules_own_again(dtype, flow):
+    """Each step of a schedule is found from its rounded sigma; one in between stays in between."""
+    sigmas = torch.linspace(1, 0, 21) if flow else torch.linspace(14.6, 0, 21)
+    rounded = sigmas[:-1].to(dtype)
+    assert torch.equal(unround(rounded, sigmas.tolist()), sigmas[:-1])
+    assert [Clock(check_schedule(sigmas)).locate(s) for s in unround(rounded, sigmas.tolist()).tolist()] == [*range(20)]
+    between = ((sigmas[:-1] + sigmas[1:]) / 2).to(dtype)
+    assert torch.equal(unround(between, sigmas.tolist()), between.float())
+    assert torch.equal(unround(sigmas, [2.0, 0.0]), sigmas)  # full precision is taken as it is

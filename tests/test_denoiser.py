@@ -2,6 +2,7 @@
 
 import gc
 import inspect
+import itertools
 import math
 import weakref
 
@@ -376,6 +377,15 @@ def test_a_change_of_shape_or_dtype_is_refused(changed, message):
     assert str(caught.value) == f"{message} within a run; expected one shape and dtype"
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_x_may_step_up_from_half_precision(dtype):
+    """ComfyUI hands samplers half-precision latents; they step in the float32 of the sigmas."""
+    wrapped = SkippingDenoiser(problem(), schedule(6), Config.parse("h2, 2"))
+    given = [noise().to(dtype), noise(), noise()]
+    out = [wrapped(x, sigma.reshape(1)) for x, sigma in zip(given, schedule(6), strict=False)]
+    assert wrapped.finish().sequence == "RRS" and out[2].dtype == torch.float32
+
+
 @pytest.mark.parametrize("x, what", [
     (torch.ones(2, 3, dtype=torch.int64), "torch.int64 (2, 3)"), (torch.ones(3), "torch.float32 (3,)"),
     (torch.ones(0, 3), "torch.float32 (0, 3)"), (torch.ones(2, 0), "torch.float32 (2, 0)"),
@@ -525,3 +535,18 @@ def test_the_solvers_pass_the_skipping_denoiser_nothing_of_their_own():
     """A sampler needs no help: it sees `model(x, sigma, **extra)` and nothing else."""
     signature = inspect.signature(SkippingDenoiser.__call__)
     assert list(signature.parameters) == ["self", "x", "sigma", "extra"]
+
+
+@pytest.mark.parametrize("flow", [False, True])
+@pytest.mark.parametrize("solver", [heun, heunpp2])
+def test_a_sigma_that_comes_again_but_for_rounding_shows_no_curvature(solver, flow):
+    """Such an evaluation has no distance to divide by: kappa stays that of the problem, and steps are skipped."""
+    sigmas = schedule(16, flow)
+
+    def rounding(model, x, sigmas, **named):
+        turns = itertools.cycle((1.0, 1 - 2e-7))
+        return solver(lambda x, sigma, **extra: model(x, sigma * next(turns), **extra), x, sigmas, **named)
+
+    denoiser = SkippingDenoiser(problem(flow), sigmas, Config.parse("balanced"))
+    rounding(denoiser, noise(flow=flow), sigmas)
+    assert max(denoiser.kappas.values()) < 50 and "S" in denoiser.finish().sequence

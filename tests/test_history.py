@@ -33,3 +33,18 @@ def test_its_length_is_the_number_of_entries():
     for i, length in enumerate((1, 2, 2)):
         history.append(3.0 - i, torch.zeros(1, 1))
         assert len(history) == length
+
+
+def test_sigmas_that_differ_by_rounding_are_one():
+    history = History(3)
+    for sigma, value in ((3.0, 1.0), (2.0, 2.0), (2.0 * (1 - 1e-6), 5.0)):
+        history.append(sigma, torch.tensor([value]))
+    assert [float(entry.value) for entry in history.entries] == [1.0, 5.0]
+    assert not history.below(2.0) and not history.below(2.0 * (1 - 2e-6)) and history.below(1.99)
+
+
+def test_below_counts_an_entry_that_a_sampler_has_looked_ahead_to():
+    history = History(2)
+    for sigma in (3.0, 1.0, 2.0):
+        history.append(sigma, torch.zeros(1))
+    assert not history.below(1.0) and not history.below(1.5) and history.below(0.9)

@@ -33,7 +33,7 @@ def convert(prompt, values, style, update):
                 mark = {"type": kind} | ({"meta": node["_meta"]} if "_meta" in node else {})
                 node["class_type"] = KSAMPLERS[kind][0]
                 inputs.update(named)
-                node["_meta"] = (node.get("_meta") or {}) | {MARK: mark}
+                node["_meta"] = _meta(node) | {MARK: mark}
                 outcome.changed.append(f"{name}: now {node['class_type']}, mode {said}")
             else:
                 new = _free_number(prompt)
@@ -52,7 +52,7 @@ def convert(prompt, values, style, update):
 def revert(prompt):
     """As ``convert.revert``, for a prompt."""
     outcome = Outcome()
-    for number, node in reversed(list(_nodes(prompt))):
+    for number, node in list(_nodes(prompt)):
         mark, name = _mark(node), _label(prompt, number)
         if mark is None:
             continue
@@ -85,17 +85,27 @@ def _nodes(prompt):
 
 def _mark(node):
     """What ``convert`` wrote on a node it put in, if it is still of that kind; else None."""
-    mark = (node.get("_meta") or {}).get(MARK) if isinstance(node.get("_meta") or {}, dict) else None
-    if not isinstance(mark, dict):
+    mark = _meta(node).get(MARK)
+    if not isinstance(mark, dict) or not isinstance(mark.get("type", ""), str):
         return None
     ours = node["class_type"] == MODEL_NODE or KSAMPLERS.get(mark.get("type"), ("",))[0] == node["class_type"]
     return mark if ours else None
 
 
-def _label(prompt, number):
+def _meta(node):
+    return node["_meta"] if isinstance(node.get("_meta"), dict) else {}
+
+
+def _kind(prompt, number):
+    """The class of a node, "" for what is none."""
     node = prompt[number]
-    kind = node.get("class_type")
-    title = node["_meta"].get("title") if isinstance(node.get("_meta"), dict) else None
+    kind = node.get("class_type") if isinstance(node, dict) else None
+    return kind if isinstance(kind, str) else ""
+
+
+def _label(prompt, number):
+    kind = _kind(prompt, number)
+    title = _meta(prompt[number]).get("title") if kind else None
     return f"{kind} {number}" + (f" {title!r}" if title and title != kind else "")
 
 
@@ -104,7 +114,7 @@ def _is_link(prompt, value):
 
 
 def _free_number(prompt):
-    return str(max((int(part) for number in prompt for part in re.findall(r"\d+", number)), default=0) + 1)
+    return str(max((int(number) for number in prompt if number.isdecimal()), default=0) + 1)
 
 
 def _before(prompt, link):
@@ -117,7 +127,7 @@ def _before(prompt, link):
         seen.append(str(link[0]))
         node = prompt[str(link[0])]
         inputs = node.get("inputs") if isinstance(node, dict) else None
-        todo += [value for key, value in (inputs or {}).items() if _PASSING.search(key)]
+        todo += [value for key, value in inputs.items() if _PASSING.search(key)] if isinstance(inputs, dict) else []
     return seen
 
 
@@ -128,7 +138,7 @@ def _skipping(prompt, number, source):
     ways += [(inputs.get("sampler"), SAMPLER_NODES) for inputs in (prompt[number]["inputs"], *users)]
     for link, ours in ways:
         for passed in _before(prompt, link):
-            if prompt[passed].get("class_type") in ours:
+            if _kind(prompt, passed) in ours:
                 return passed
     return None
 
@@ -139,4 +149,4 @@ def _might_sample(prompt, kind, inputs):
         return False
     if not any(_is_link(prompt, value) for value in inputs.values()):
         return False
-    return not any(prompt[number].get("class_type") in SAMPLERS for number in _before(prompt, inputs.get("guider"))[:1])
+    return not any(_kind(prompt, number) in SAMPLERS for number in _before(prompt, inputs.get("guider"))[:1])

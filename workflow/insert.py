@@ -9,20 +9,21 @@ from .known import MARK, MODEL_NODE
 from .place import free_place
 from .ui import INPUT, OUTPUT, get, inputs, outputs, put
 
-SIZE = (270, 126)  # what the frontend gives the node
+SIZE = (240, 102)  # the height is the least that the frontend gives the node
 
 
 def insert(graphs, graph, ids, node, slot, values):
     """Put a node with these widget values before that input of ``node``, muted or bypassed as it is; the new node."""
     socket = inputs(node)[slot]
     old, (number, new) = graph.links[socket["link"]], ids.take()
-    position, grown = free_place(graph, node, SIZE)
+    position, grown, collapsed = free_place(graph, node, SIZE)
     mark = {
         "link": new, "counters": count(_counted(graphs, graph), number, new),
         "groups": [_grow(graph.form["groups"][index], index, bounding) for index, bounding in grown],
     }  # fmt: skip
     form = {
-        "id": number, "type": MODEL_NODE, "pos": position, "size": list(SIZE), "flags": {},
+        "id": number, "type": MODEL_NODE, "pos": position, "size": list(SIZE),
+        "flags": {"collapsed": True} if collapsed else {},
         "order": node.get("order", 0), "mode": node.get("mode", 0),
         "inputs": [
             {"name": "model", "type": "MODEL", "link": socket["link"]},

@@ -7,9 +7,9 @@ MODEL_NODE = "FSamplerModel"
 SAMPLER_NODES = {"FSamplerSampler", "FSamplerSelect"}  # ours that give a SAMPLER which skips
 MODEL_TITLE = "FSampler (model)"
 
-# The core's node -> ours, and how many widget values the core's has in UI format (control_after_generate counts).
-KSAMPLERS = {"KSampler": ("FSamplerKSampler", 7), "KSamplerAdvanced": ("FSamplerKSamplerAdvanced", 10)}
-OURS = {ours for ours, _ in KSAMPLERS.values()} | {"FSampler", "FSamplerAdvanced"}  # nodes that skip by themselves
+# The core's node -> ours, how many widget values the core's has in UI format, which one controls the seed.
+KSAMPLERS = {"KSampler": ("FSamplerKSampler", 7, 1), "KSamplerAdvanced": ("FSamplerKSamplerAdvanced", 10, 2)}
+OURS = {ours for ours, *_ in KSAMPLERS.values()} | {"FSampler", "FSamplerAdvanced"}  # nodes that skip by themselves
 
 # Nodes that sample with the MODEL in this input. API format needs the name, as it has no types; in UI format the slots
 # tell, but for nodes that give neither LATENT nor GUIDER, or the MODEL as well.

@@ -25,6 +25,7 @@ def replace(graph, node, values):
     """Make it ours with these values of mode and custom_mode."""
     had = "properties" in node
     mark = {"type": node["type"], "properties": node.get("properties")} if had else {"type": node["type"]}
+    _modernise(node, mark)
     node["type"] = KSAMPLERS[node["type"]][0]
     kept = {key: value for key, value in (node.get("properties") or {}).items() if key not in FOREIGN}
     node["properties"] = kept | {MARK: mark}
@@ -52,7 +53,7 @@ def restore(graph, node):
                 if slot.get("link") == number:
                     slot["link"] = None
         graph.drop_link(number)
-    del node["outputs"][1:]
+    node["outputs"] = outputs(node)[:1]
     if "properties" in mark:
         node["properties"] = mark["properties"]
     else:
@@ -62,12 +63,15 @@ def restore(graph, node):
             for name in ADDED:
                 values.pop(name, None)
         elif isinstance(values, list):
-            del values[KSAMPLERS[node["type"]][1]:]
+            _, count, control = KSAMPLERS[node["type"]]
+            del values[count:]
+            if "control" in mark and values[control:control + 1] == [_control(mark["control"])]:
+                values[control] = mark["control"]
 
 
 def set_values(node, values):
     """Other values of mode and custom_mode, on a node that is ours already; False if they are so already."""
-    first = next((count for ours, count in KSAMPLERS.values() if ours == node["type"]), 0)
+    first = next((count for ours, count, _ in KSAMPLERS.values() if ours == node["type"]), 0)
     old = node.get("widgets_values")
     if isinstance(old, dict) and all(old.get(name) == value for name, value in zip(ADDED, values, strict=True)):
         return False
@@ -75,6 +79,18 @@ def set_values(node, values):
         return False
     _write(node, values, first)
     return True
+
+
+def _modernise(node, mark):
+    """Old files say control_after_generate as a truth value; the page understands that for the core's nodes only."""
+    values, (_, _, control) = node["widgets_values"], KSAMPLERS[node["type"]]
+    if isinstance(values, list) and isinstance(values[control], bool):
+        mark["control"] = values[control]
+        values[control] = _control(values[control])
+
+
+def _control(value):
+    return "randomize" if value else "fixed"
 
 
 def _write(node, values, first):

@@ -57,7 +57,7 @@ def skips_already(graph, node, slot, tracer):
     """
     if node["type"] in OURS:
         return node
-    ways = [(graph, inputs(node)[slot].get("link"), "MODEL", {MODEL_NODE})]
+    ways = [] if slot is None else [(graph, inputs(node)[slot].get("link"), "MODEL", {MODEL_NODE})]
     users = [node]
     for link in graph.links.values():
         user = graph.nodes.get(get(link, "target_id"))

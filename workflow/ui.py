@@ -4,6 +4,8 @@ Links are arrays at the top of version 0.4, objects in subgraphs and at the top 
 own input comes from node -10, one to its own output goes to node -20. Everything not asked for stays as it is.
 """
 
+from .check import check
+
 FIELDS = ("id", "origin_id", "origin_slot", "target_id", "target_slot", "type")
 INPUT, OUTPUT = -10, -20
 
@@ -30,16 +32,8 @@ class Graph:
         self.form, self.name = form, name
         self.id = form.get("id") if name is not None else None
         where = f"subgraph {name!r}" if name is not None else "the workflow"
-        for key in ("nodes", "links"):
-            if not isinstance(form.setdefault(key, []) if key == "nodes" else form.get(key, []), list):
-                raise ValueError(f"{key} of {where} is {str(form[key])[:80]!r}; expected a list")
-        for node in form["nodes"]:
-            if not _is_node(node):
-                raise ValueError(f"{where} has the node {str(node)[:80]!r}; expected an object with id, type and slots")
-        for link in form.get("links", []):
-            if not _is_link(link):
-                raise ValueError(f"{where} has the link {str(link)[:80]!r}; expected {', '.join(FIELDS)}")
-        self.nodes = {node["id"]: node for node in form["nodes"]}
+        check(form, where, FIELDS)
+        self.nodes = {node["id"]: node for node in form.get("nodes", [])}
         self.links = {get(link, "id"): link for link in form.get("links", [])}
 
     @property
@@ -56,14 +50,13 @@ class Graph:
     def source(self, link_id):
         """``(node id, slot)`` where a link comes from, or None if there is no such link or no node at its start."""
         link = self.links.get(link_id)
-        if link is None or get(link, "origin_id") not in (*self.nodes, INPUT):
-            return None
-        return get(link, "origin_id"), get(link, "origin_slot")
+        origin = None if link is None else get(link, "origin_id")
+        return (origin, get(link, "origin_slot")) if origin == INPUT or origin in self.nodes else None
 
     def add_link(self, link_id, origin, origin_slot, target, target_slot, kind):
         values = (link_id, origin, origin_slot, target, target_slot, kind)
-        as_object = self.name is not None or any(isinstance(link, dict) for link in self.form["links"][:1])
-        link = dict(zip(FIELDS, values, strict=True)) if as_object else list(values)
+        like = self.form["links"][0]  # there is one: a new link continues another
+        link = dict(zip(FIELDS, values, strict=True)) if isinstance(like, dict) else list(values)
         self.form["links"].append(link)
         self.links[link_id] = link
 
@@ -92,18 +85,3 @@ def inputs(node):
 
 def outputs(node):
     return node.get("outputs") or []
-
-
-def _is_node(node):
-    if not isinstance(node, dict) or not isinstance(node.get("id"), int | str) or not isinstance(node.get("type"), str):
-        return False
-    if not isinstance(node.get("properties") or {}, dict):
-        return False
-    slots = [node.get("inputs") or [], node.get("outputs") or []]
-    return all(isinstance(side, list) and all(isinstance(slot, dict) for slot in side) for side in slots)
-
-
-def _is_link(link):
-    if isinstance(link, list):
-        link = dict(zip(FIELDS, link, strict=False))
-    return isinstance(link, dict) and all(isinstance(link.get(field), int | str) for field in FIELDS[:5])

@@ -91,8 +91,11 @@ def page():
     newest = max(measured, key=lambda name: [int(part) for part in name.removesuffix("-samplers.json").split(".")])
     lines = (HERE / "compatibility.md").read_text().rstrip().splitlines()
     lines += ["", f"## Samplers (ComfyUI {newest.removesuffix('-samplers.json')})", ""]
-    lines += [*sampler_table(measured[newest]), "", "## Samplers by version", "", *version_table(tested, versions), ""]
-    return "\n".join([*lines, "## Tests by version", "", *file_table(tested, versions), ""])
+    lines += [*sampler_table(measured[newest]), ""]
+    if tested:
+        lines += ["## Samplers by version", "", *version_table(tested, versions), ""]
+        lines += ["## Tests by version", "", *file_table(tested, versions), ""]
+    return "\n".join(lines)
 
 
 def sampler_table(rows):

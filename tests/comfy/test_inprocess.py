@@ -27,7 +27,7 @@ def borrowed(tmp_path_factory):
 def test_in_comfyuis_python(file, comfyui, borrowed):
     environment = os.environ | {"COMFYUI_PATH": str(comfyui), "PYTHONPATH": str(borrowed)}
     result = subprocess.run(
-        [find.interpreter(comfyui), "-m", "pytest", str(file), "-q", "-p", "no:cacheprovider"],
+        [find.interpreter(comfyui), "-m", "pytest", str(file), "-q", "-p", "no:cacheprovider", "--show-capture=log"],
         cwd=HERE, env={"OMP_NUM_THREADS": "1"} | environment, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
     )  # fmt: skip

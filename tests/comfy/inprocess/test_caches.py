@@ -8,7 +8,7 @@ GIVEN = dict(reuse_threshold=0.1, start_percent=0.15, end_percent=0.95, verbose=
 
 
 def cached(name):
-    return rig.node("nodes_easycache", name, model=rig.model(), **GIVEN)[0]
+    return rig.node("nodes_easycache", f"{name}Node", model=rig.model(), **GIVEN)[0]
 
 
 def warnings(caplog):

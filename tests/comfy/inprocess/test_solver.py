@@ -3,6 +3,7 @@
 import pytest
 import rig
 import torch
+from comfy.k_diffusion.sampling import default_noise_sampler
 from comfyui_fsampler import NODE_CLASS_MAPPINGS as OURS
 
 SOLVERS = list(OURS["FSamplerSolver"].INPUT_TYPES()["required"]["solver"][0])
@@ -59,9 +60,10 @@ def test_a_solver_core_has_too(ours, core, prediction):
 
 
 def test_eta_is_cores_ancestral_noise():
-    """Euler with eta 1 on eps is core's euler_ancestral: the same formula and the same noise from the same seed."""
-    model = rig.model("eps")
-    theirs = rig.advanced(rig.guided(model), rig.ksampler("euler_ancestral", eta=1.0), rig.sigmas(model, STEPS))
+    """Euler with eta 1 on eps is core's euler_ancestral, given the same noise."""
+    model, noise = rig.model("eps"), default_noise_sampler(rig.latent()["samples"], seed=2)
+    ancestral = rig.ksampler("euler_ancestral", eta=1.0, noise_sampler=noise)
+    theirs = rig.advanced(rig.guided(model), ancestral, rig.sigmas(model, STEPS))
     assert rig.psnr(theirs, run("euler", "eps", eta=1.0)[0]) > 60
 
 

@@ -1,0 +1,69 @@
+"""Is a graph in UI format built as ComfyUI builds it, as far as the conversion looks at it?"""
+
+from .known import MARK
+
+
+def check(form, where, fields):
+    """Raise ValueError that names the first part that is not as expected; ``where`` says which graph it is."""
+    for key in ("nodes", "links", "groups"):
+        if not isinstance(form.get(key, []), list):
+            raise ValueError(f"{key} of {where} is {_cut(form[key])}; expected a list")
+    for node in form.get("nodes", []):
+        if not _is_node(node):
+            raise ValueError(f"{where} has the node {_cut(node)}; expected an object with id, type, inputs and outputs")
+        mark = (node.get("properties") or {}).get(MARK)
+        if mark is not None and not _is_mark(mark):
+            raise ValueError(f"node {node['id']} of {where} has the mark {_cut(mark)}; expected what --revert needs")
+    for link in form.get("links", []):
+        if not _is_link(link, fields):
+            raise ValueError(f"{where} has the link {_cut(link)}; expected {', '.join(fields)}")
+    for group in form.get("groups", []):
+        if not isinstance(group, dict):
+            raise ValueError(f"{where} has the group {_cut(group)}; expected an object with title and bounding")
+
+
+def _cut(value):
+    return repr(str(value)[:80])
+
+
+def _is_id(value):
+    return isinstance(value, int | str)
+
+
+def _is_node(node):
+    if not isinstance(node, dict) or not _is_id(node.get("id")) or not isinstance(node.get("type"), str):
+        return False
+    if not all(isinstance(node.get(key) or {}, dict) for key in ("properties", "flags")):
+        return False
+    return (
+        _are_slots(node.get("inputs"), "link", lambda link: link is None or _is_id(link))
+        and _are_slots(node.get("outputs"), "links", lambda links: links is None or _are_ids(links))
+    )  # fmt: skip
+
+
+def _are_slots(slots, key, good):
+    slots = [] if slots is None else slots
+    return isinstance(slots, list) and all(isinstance(slot, dict) and good(slot.get(key)) for slot in slots)
+
+
+def _are_ids(values):
+    return isinstance(values, list) and all(map(_is_id, values))
+
+
+def _is_link(link, fields):
+    if isinstance(link, list):
+        link = dict(zip(fields, link, strict=False))
+    if not isinstance(link, dict) or not all(_is_id(link.get(field)) for field in ("id", "origin_id", "target_id")):
+        return False
+    return all(isinstance(link.get(field), int) for field in ("origin_slot", "target_slot"))
+
+
+def _is_mark(mark):
+    if not isinstance(mark, dict) or not isinstance(mark.get("type", ""), str) or not _is_id(mark.get("link", 0)):
+        return False
+    counters, groups = mark.get("counters", []), mark.get("groups", [])
+    if not isinstance(counters, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in counters):
+        return False
+    if not isinstance(groups, list) or not all(isinstance(one, list) and len(one) == 3 for one in groups):
+        return False
+    return all(isinstance(index, int) and index >= 0 for index, *_ in groups)
