@@ -5,7 +5,7 @@ import copy
 from ..workflow import api
 from ..workflow.known import KSAMPLERS, MODEL_NODE
 
-_OUR_KSAMPLERS = {ours for ours, _ in KSAMPLERS.values()}
+_OUR_KSAMPLERS = {ours[0] for ours in KSAMPLERS.values()}
 REPORTING = {MODEL_NODE, "FSamplerSampler", "FSamplerSolver", *_OUR_KSAMPLERS}  # output 1 is the report
 _LATENT = {"SamplerCustom", "SamplerCustomAdvanced", *KSAMPLERS, *_OUR_KSAMPLERS}  # output 0 is what was sampled
 REPORT, SHOW = "fsampler_report_", "fsampler_json_"  # the ids of the added nodes begin so
