@@ -5,9 +5,12 @@ import zlib
 
 import pytest
 from comfyui_fsampler.headless import address
+from comfyui_fsampler.headless.images import ending, listed
 from comfyui_fsampler.headless.names import slug
 from comfyui_fsampler.headless.plan import Job, Plan, parse_modes, parse_seeds
 from comfyui_fsampler.headless.prompt import read_prompt, set_value
+from comfyui_fsampler.headless.refusal import Refused, failure
+from comfyui_fsampler.headless.server import version_of
 from comfyui_fsampler.headless.wiring import add_reports, with_mode
 
 
@@ -218,3 +221,47 @@ class TestAddress:
         assert address.parse_all(["a:1", "http://a:1"]) == ["http://a:1"]
         loops = ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1", "http://10.0.0.1:1", "http://localhost.evil"]
         assert [address.is_loopback(one) for one in loops] == [True, True, True, False, False]
+
+
+@pytest.mark.parametrize("data, kind", [
+    (b"\x89PNG\r\n\x1a\n..", "png"), (b"\xff\xd8\xff\xe0", "jpg"), (b"RIFF\0\0\0\0WEBPVP8 ", "webp"), (b"<svg>", None),
+    (b"", None), (b"RIFF\0\0\0\0AVI ", None), (b"MZ", None),
+])  # fmt: skip
+def test_a_picture_is_what_begins_like_one(data, kind):
+    assert ending(data) == kind
+
+
+def test_pictures_in_a_history_whatever_a_server_makes_of_it():
+    outputs = {
+        "1": {"images": [{"filename": "a", "type": "output"}, {"filename": 3}, "b"]}, "2": {"images": 7}, "3": None,
+        "4": {"images": [{"filename": "chart"}]},
+    }  # fmt: skip
+    prompt = {"1": {"class_type": "SaveImage"}, "4": {"class_type": "FSamplerReport"}}
+    assert list(listed(outputs, prompt)) == [("1", 0, {"filename": "a", "subfolder": "", "type": "output"})]
+
+
+@pytest.mark.parametrize("status, said", [
+    ({"status_str": "success"}, None),
+    ({"status_str": "error", "messages": [["execution_error", {"node_id": "3", "exception_message": "no\n"}]]}, "'KS"),
+    ({"status_str": "error", "messages": [["execution_interrupted", {"node_id": "3"}]]}, "interrupted"),
+    ({}, "does not say why"), ({"messages": [["execution_error", None], 3]}, "does not say why"),
+])  # fmt: skip
+def test_why_a_run_failed(status, said):
+    why = failure({"status": status}, prompt())
+    assert why is None if said is None else said in why
+
+
+def test_a_refusal_names_nodes_and_inputs():
+    answer = {"error": {"message": "Prompt outputs failed validation"}, "node_errors": {"3": {"errors": [
+        {"message": "Value too small", "details": "steps", "extra_info": {"input_name": "steps"}},
+    ]}}}  # fmt: skip
+    assert Refused(answer, prompt()).lines == ["node 'KSampler' (3), input 'steps': Value too small (steps)"]
+    for odd in ({}, {"error": "busy"}, {"error": None, "node_errors": [3]}, {"node_errors": {"3": None}}):
+        assert len(Refused(odd, prompt()).lines) == 1
+
+
+@pytest.mark.parametrize("text, version", [
+    ("0.3.64", (0, 3, 64)), ("v0.8.0-2-gabc", (0, 8, 0)), ("0.33", (0, 33, 0)), ("of unknown version", ()),
+])  # fmt: skip
+def test_versions(text, version):
+    assert version_of(text) == version
