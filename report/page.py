@@ -29,7 +29,9 @@ def page(title, rows, jobs, pairs, remarks):
         "<p>Every mode against the full run (off) of the same seed. SSIM and PSNR are of the whole pictures at their "
         "full size; 1 and 'identical' are no difference.</p>",
         "".join(f"<p><strong>{escape(remark)}</strong></p>" for remark in remarks),
-        table(rows), f'<div class="scroll">{curve(rows)}</div>', f'<nav aria-label="Seeds">{links}</nav>',
+        table(rows),
+        f'<div class="scroll" tabindex="0" role="region" aria-label="Curve">{curve(rows)}</div>',
+        f'<nav aria-label="Seeds">{links}</nav>',
         '<p class="key">Steps:<span class="real"></span>model called<span class="skip"></span>predicted'
         '<span class="estimate"></span>estimated error, of the run\'s largest</p>',
         *(_seed(seed, these, found) for seed, these in by_seed.items()),
