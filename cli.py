@@ -13,11 +13,14 @@ from . import __version__
 COMMANDS = {
     "demo": (".demo.run", "run the embedded model in full and with skipping, and compare the pictures"),
     "convert": (".workflow.run", "put FSampler into a ComfyUI workflow file, or take it out again"),
+    "queue": (".headless.queue", "run a workflow on ComfyUI servers, for every mode and seed"),
+    "compare": (".report.run", "a page that compares what fsampler queue has made"),
 }
 # Optional packages and the extra of `pip install "fsampler[...]"` that brings them; any other ImportError is a bug.
 EXTRAS = {
     **dict.fromkeys(("numpy", "PIL", "safetensors", "scipy", "skimage", "torchmetrics", "tqdm"), "demo"),
     "matplotlib": "bench",
+    **dict.fromkeys(("requests", "websocket"), "headless"),
 }
 
 

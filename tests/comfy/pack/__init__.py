@@ -196,8 +196,26 @@ class DemoSlow:
         return (SlowSampler(sampler, seconds),)
 
 
+class DemoHostile:
+    """Says that it has saved files whose names lead out of every folder, and one that is no picture."""
+
+    CATEGORY = "testing"
+    FUNCTION = "say"
+    RETURN_TYPES = ()
+    OUTPUT_NODE = True
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"name": ("STRING", {"default": ""}), "latent": ("LATENT",)}}
+
+    def say(self, name, latent):
+        names = (name, "../../../../../../tmp/evil.png", "/etc/passwd", "a\x00b.png", "..\\..\\evil.png")
+        return {"ui": {"images": [{"filename": one, "subfolder": "../..", "type": "output"} for one in names]}}
+
+
 NODE_CLASS_MAPPINGS = {
     "FSamplerTestLoader": DemoLoader, "FSamplerTestClass": DemoClass, "FSamplerTestSlow": DemoSlow,
+    "FSamplerTestHostile": DemoHostile,
 }  # fmt: skip
 NODE_DISPLAY_NAME_MAPPINGS = {
     "FSamplerTestLoader": "Demo model (test)", "FSamplerTestClass": "Demo class (test)",

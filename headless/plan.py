@@ -1,0 +1,83 @@
+"""What is to be run: every mode with every seed, on one prompt."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from .names import slug
+from .prompt import seeds_in
+from .wiring import add_reports, with_mode
+
+MOST_JOBS = 10_000
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of the workflow; ``key`` names its files."""
+
+    mode: str
+    seed: int
+
+    @property
+    def key(self):
+        return f"{slug(self.mode)}_seed-{self.seed}"
+
+    def __str__(self):
+        return f"{self.mode} seed {self.seed}"
+
+
+class Plan:
+    """The jobs on a prompt. ``values`` are those of the widgets mode and custom_mode, by mode.
+
+    The full run of a seed comes before its other modes, so that what is done can be compared early.
+    """
+
+    def __init__(self, prompt, values, seeds):
+        self.prompt, self.values, self.seeds = prompt, values, seeds
+        self.places = seeds_in(prompt)
+        self.left = with_mode(prompt, next(iter(values.values())))[1]  # whether there is a sampler shows here
+        if len(seeds) > 1 and not self.places:
+            raise ValueError("no seed or noise_seed of the workflow is a number, so every seed would give the same")
+        if len(seeds) * len(values) > MOST_JOBS:
+            raise ValueError(f"{len(seeds)} seeds x {len(values)} modes; expected at most {MOST_JOBS} jobs")
+        self.jobs = [Job(mode, seed) for seed in seeds for mode in sorted(values, key=lambda mode: mode != "off")]
+
+    @property
+    def digest(self):
+        """What tells one plan from another."""
+        whole = json.dumps([self.prompt, list(self.values), self.seeds], sort_keys=True)
+        return hashlib.sha256(whole.encode()).hexdigest()
+
+    def prompt_of(self, job):
+        """The prompt that runs a job."""
+        prompt, _ = with_mode(self.prompt, self.values[job.mode])
+        for number, key in self.places:
+            prompt[number]["inputs"][key] = job.seed
+        add_reports(prompt)
+        return prompt
+
+
+def parse_modes(text):
+    """The modes in "off,fast,h2/s3" or, as modes may hold commas, "off,h2, 3, 4, 7": a bare number is no mode."""
+    modes = []
+    for part in text.split(","):
+        if part.strip().isdigit() and modes:
+            modes[-1] += f",{part}"
+        else:
+            modes.append(part.strip())
+    return modes
+
+
+def parse_seeds(text):
+    """The seeds in "1-8" or "1,5,9-12", each once. Raises ValueError."""
+    seeds = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        last = last if dash else first
+        numbers = first.isdecimal() and last.isdecimal() and len(first) < 21 and len(last) < 21
+        if not numbers or not int(first) <= int(last) < 2**64:
+            raise ValueError(f"--seeds {text!r}: {part!r}; expected numbers and ranges such as 1-8 or 1,5,9-12")
+        if int(last) - int(first) >= MOST_JOBS:
+            raise ValueError(f"--seeds {text!r}: expected at most {MOST_JOBS} of them")
+        seeds += range(int(first), int(last) + 1)
+    return list(dict.fromkeys(seeds))

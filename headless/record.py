@@ -1,0 +1,77 @@
+"""What is kept of a finished job."""
+
+import json
+import time
+
+from .images import ending, listed
+from .names import slug
+from .prompt import title
+from .wiring import SHOW
+
+
+def record_of(job, prompt, entry, server, prompt_id, by_node):
+    """The record without its pictures. The history's prompt is left out: plan, mode and seed say it."""
+    outputs = entry.get("outputs") if isinstance(entry.get("outputs"), dict) else {}
+    status = entry.get("status") if isinstance(entry.get("status"), dict) else {}
+    reports = list(_reports(outputs, prompt))
+    sampled = [key.removeprefix(SHOW) for key in prompt if key.startswith(SHOW)]
+    latents = [str(prompt[f"fsampler_report_{number}"]["inputs"]["latent"][0]) for number in sampled]
+    cached = bool(set(latents) & _cached(status))  # then it was not sampled now, and the seconds mean nothing
+    sampling = [by_node.get(number) for number in dict.fromkeys(latents)]
+    return {
+        "mode": job.mode, "seed": job.seed, "server": server, "prompt_id": prompt_id,
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "seconds": None if cached else _seconds(status), "cached": cached,
+        "sampling_seconds": round(sum(sampling), 4) if sampling and None not in sampling and not cached else None,
+        "nodes": {number: round(seconds, 4) for number, seconds in by_node.items()},
+        "reports": reports, "images": [], "left": [], "history": {"outputs": outputs, "status": status},
+    }  # fmt: skip
+
+
+def with_pictures(record, prompt, server, store):
+    """Fetch the pictures of a record's history and keep them; what is not a picture is named under ``left``."""
+    key = f"{slug(record['mode'])}_seed-{record['seed']}"
+    for number, index, file in listed(record["history"]["outputs"], prompt):
+        data = server.view(file)
+        kind = ending(data) if data is not None else None
+        if kind is None:
+            why = "not PNG, JPEG or WebP" if data is not None else "the server does not give it"
+            record["left"].append(f"{file['filename']!r} of node {title(prompt, number)!r}: {why}")
+            continue
+        name = f"{key}_{slug(number)}_{index}.{kind}"
+        store.image(name, data)
+        record["images"].append({
+            "file": name, "bytes": len(data), "node": number, "title": title(prompt, number), "index": index,
+        })  # fmt: skip
+
+
+def _reports(outputs, prompt):
+    """The engine's reports, each with the node it is of."""
+    for key, output in outputs.items():
+        if not key.startswith(SHOW) or not isinstance(output, dict):
+            continue
+        number = key.removeprefix(SHOW)
+        try:
+            report = json.loads(output["text"][0])
+        except (KeyError, IndexError, TypeError, json.JSONDecodeError):
+            continue
+        if isinstance(report, dict):
+            yield {"node": number, "title": title(prompt, number), **report}
+
+
+def _messages(status):
+    found = [one for one in status.get("messages") or [] if isinstance(one, list) and len(one) == 2]
+    return {kind: data for kind, data in found if isinstance(data, dict)}
+
+
+def _cached(status):
+    nodes = _messages(status).get("execution_cached", {}).get("nodes")
+    return {str(number) for number in nodes} if isinstance(nodes, list) else set()
+
+
+def _seconds(status):
+    """From start to success by the server's clock, None if it does not say."""
+    messages = _messages(status)
+    start, end = (messages.get(f"execution_{name}", {}).get("timestamp") for name in ("start", "success"))
+    numbers = isinstance(start, (int, float)) and isinstance(end, (int, float))
+    return round((end - start) / 1000, 3) if numbers else None

@@ -1,0 +1,140 @@
+"""The files in DIR. Each appears whole or not at all, a job's own file last: it says that the job is finished.
+
+    queue.json         the plan: its hash, modes and seeds
+    prompt.json        the prompt, as FILE and --set made it
+    jobs/KEY.json      a finished job: pictures, reports, history, seconds
+    images/KEY_*.png   its pictures
+    started/KEY.json   a job that a server has: which one, and under which id
+"""
+
+import contextlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+VERSION = 1
+_TEMPORARY = ".writing-"
+
+
+class Store:
+    """``secret`` is never written, even if a server says it back."""
+
+    def __init__(self, folder, secret=None):
+        self.folder, self.secret = Path(folder), secret
+
+    @contextlib.contextmanager
+    def opened(self, plan, source):
+        """Hold DIR for this plan. Raises ValueError if it holds another, or if another process works on it."""
+        with self._named():
+            for name in ("jobs", "images", "started"):
+                (self.folder / name).mkdir(parents=True, exist_ok=True)
+        with _locked(self.folder / ".lock"):
+            for left in self.folder.rglob(f"{_TEMPORARY}*"):  # of a process that was killed
+                left.unlink(missing_ok=True)
+            said = {"version": VERSION, "plan": plan.digest, "file": source, "modes": list(plan.values),
+                    "seeds": plan.seeds}  # fmt: skip
+            held = self._read("queue.json")
+            if held is None and any((self.folder / "jobs").glob("*.json")):
+                raise ValueError(f"{str(self.folder)!r} has jobs but no readable queue.json; expected another --out")
+            if held is not None and held.get("plan") != plan.digest:
+                parts = [name for name in ("modes", "seeds") if held.get(name) != said[name]] or ["file or --set"]
+                raise ValueError(
+                    f"{str(self.folder)!r} holds another plan ({' and '.join(parts)} differ); expected the same "
+                    "command as before, or another --out"
+                )
+            if held is None:
+                self._write("prompt.json", plan.prompt)
+                self._write("queue.json", said)
+            yield self
+
+    def finished(self, job):
+        """The record of a job if it is finished and its pictures are there, else None."""
+        record = self._read(f"jobs/{job.key}.json")
+        return record if record is not None and self.is_whole(record) else None
+
+    def is_whole(self, record):
+        """Are all pictures of a record there, as large as they were?"""
+        images = record.get("images")
+        return isinstance(images, list) and all(_is_there(self.folder / "images", image) for image in images)
+
+    def started(self, job):
+        """``(server, prompt id)`` of a job that was given to a server and not brought back, or None."""
+        note = self._read(f"started/{job.key}.json") or {}
+        place = note.get("server"), note.get("prompt_id")
+        return place if all(isinstance(part, str) for part in place) else None
+
+    def begin(self, job, server, prompt_id):
+        self._write(f"started/{job.key}.json", {"server": server, "prompt_id": prompt_id})
+
+    def drop(self, job):
+        """Forget that it was started."""
+        (self.folder / f"started/{job.key}.json").unlink(missing_ok=True)
+
+    def image(self, name, data):
+        """Keep a picture under a name of ours."""
+        self._write(f"images/{name}", data)
+
+    def finish(self, job, record):
+        self._write(f"jobs/{job.key}.json", record)
+        self.drop(job)
+
+    def _read(self, name):
+        """What a JSON file holds; None if it is not there or only half."""
+        try:
+            value = json.loads((self.folder / name).read_bytes())
+        except (FileNotFoundError, UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+            return None
+        return value if isinstance(value, dict) else None
+
+    def _write(self, name, content):
+        if not isinstance(content, bytes):
+            text = json.dumps(content, indent=1)
+            content = (text.replace(self.secret, "***") if self.secret else text).encode()
+        place = self.folder / name
+        with self._named():
+            number, beside = tempfile.mkstemp(prefix=_TEMPORARY, dir=place.parent)
+            try:
+                with open(number, "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.chmod(beside, 0o644)
+                os.replace(beside, place)
+            finally:
+                Path(beside).unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _named(self):
+        try:
+            yield
+        except OSError as error:
+            raise ValueError(
+                f"cannot write to {str(self.folder)!r}: {error.strerror or error}; what is finished is kept, and the "
+                "same command goes on from there"
+            ) from None
+
+
+def _is_there(folder, image):
+    name = image.get("file") if isinstance(image, dict) else None
+    if not isinstance(name, str) or name != Path(name).name:
+        return False
+    path = folder / name
+    return path.is_file() and path.stat().st_size == image.get("bytes")
+
+
+@contextlib.contextmanager
+def _locked(path):
+    """One process at a time, where the system has such locks; the lock dies with the process."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    with open(path, "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            name = repr(str(path.parent))
+            raise ValueError(f"another fsampler queue works on {name}; expected to be the only one") from None
+        yield

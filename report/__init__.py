@@ -1,0 +1,1 @@
+"""A page that compares the runs in a folder of ``fsampler queue``."""

@@ -1,0 +1,143 @@
+"""The page: one file that opens from disk and asks the network for nothing (its policy forbids it)."""
+
+import base64
+import html
+import io
+from pathlib import Path
+
+from .charts import curve, steps
+from .figures import FULL, GAIN, difference
+
+HERE = Path(__file__).parent
+SIDE, SMALL = 1280, 600  # pixels: larger pictures are shown smaller; up to the second they are kept exactly
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+
+
+def page(title, rows, jobs, pairs, remarks):
+    """The HTML. ``pairs`` are in the order of ``figures.pairs``."""
+    by_seed = {}
+    for pair in pairs:
+        by_seed.setdefault(pair.seed, []).append(pair)
+    found = {(job.mode, job.seed): job for job in jobs}
+    links = "".join(f'<a href="#seed-{seed}">seed {seed}</a>' for seed in by_seed)
+    return "".join([
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">',
+        f"<title>{escape(title)}: FSampler modes compared</title><style>{_file('page.css')}</style></head><body><main>",
+        f"<h1>{escape(title)}: what each mode costs and keeps</h1>",
+        "<p>Every mode against the full run (off) of the same seed. SSIM and PSNR are of the whole pictures at their "
+        "full size; 1 and 'identical' are no difference.</p>",
+        "".join(f"<p><strong>{escape(remark)}</strong></p>" for remark in remarks),
+        table(rows),
+        f'<div class="scroll" tabindex="0" role="region" aria-label="Curve">{curve(rows)}</div>',
+        f'<nav aria-label="Seeds">{links}</nav>',
+        '<p class="key">Steps:<span class="real"></span>model called<span class="skip"></span>predicted'
+        '<span class="estimate"></span>estimated error, of the run\'s largest</p>',
+        *(_seed(seed, these, found) for seed, these in by_seed.items()),
+        f"</main><script>{_file('page.js')}</script></body></html>\n",
+    ])  # fmt: skip
+
+
+def table(rows):
+    """The summary, a row a mode."""
+    heads = ("mode", "runs", "SSIM", "worst SSIM", "PSNR dB", "calls", "seconds", "sampling s", "times as fast")
+    body = []
+    for row in rows:
+        is_full = row["mode"] == FULL
+        calls = "-" if row["calls"] is None else f"{row['calls']:.1f} of {row['evaluations']:g}"
+        psnr = "identical" if row["pairs"] and row["identical"] == row["pairs"] else number(row["psnr"], 2)
+        cells = (
+            "full run (off)" if is_full else row["mode"], row["runs"], number(row["ssim"], 4),
+            number(row["ssim_worst"], 4), psnr, calls, number(row["seconds"], 2), number(row["sampling_seconds"], 2),
+            number(row["factor"], 2),
+        )  # fmt: skip
+        body.append(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>")
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="Summary"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(body)}</tbody></table></div><p><small>Means over the seeds; seconds are medians of the runs "
+        "in which the server had the model loaded already, where there are any. Sampling seconds are those in the "
+        "sampler nodes, seconds those of the whole workflow.</small></p>"
+    )
+
+
+def _seed(seed, pairs, found):
+    full = found[FULL, seed]
+    places = list(dict.fromkeys((pair.node, pair.index) for pair in pairs))
+    parts = [f'<section><h2 id="seed-{seed}">Seed {seed}</h2><div class="modes">']
+    parts.append('<article><h3>Full run</h3><div class="pictures">')
+    for at, place in enumerate(places):
+        parts.append(
+            f'<figure><img id="{_id(seed, FULL, at)}" src="{data_uri(full.images[place])}" alt="full run, seed {seed}">'
+            f"<figcaption>node {escape(place[0])}</figcaption></figure>"
+        )
+    parts.append(f"</div>{_facts(full)}{_charts(full)}</article>")
+    for mode in dict.fromkeys(pair.mode for pair in pairs):
+        parts.append(f"<article><h3>{escape(mode)}</h3>")
+        for pair in (pair for pair in pairs if pair.mode == mode):
+            parts.append(_pair(pair, _id(seed, FULL, places.index((pair.node, pair.index)))))
+        job = found[mode, seed]
+        parts.append(f"{_facts(job)}{_charts(job)}</article>")
+    return f"{''.join(parts)}</div></section>"
+
+
+def _pair(pair, full_id):
+    mode, apart = escape(pair.mode), difference(pair.full, pair.image)
+    size = f'width="{pair.full.width}" height="{pair.full.height}"'
+    shown = "the sizes differ" if apart is None else (
+        f'<img src="{data_uri(apart)}" {size} alt="where {mode} differs from the full run, seed {pair.seed}">'
+    )
+    psnr = "identical" if pair.same else f"{number(pair.psnr, 2)} dB"
+    return (
+        f'<div class="pictures"><figure><div class="pair" data-mode="{mode}">'
+        f'<img data-of="{full_id}" {size} alt="full run, seed {pair.seed}">'
+        f'<img class="top" src="{data_uri(pair.image)}" {size} alt="{mode}, seed {pair.seed}">'
+        f'<b class="l">full</b><b class="r">{mode}</b>'
+        f'<input type="range" min="0" max="100" value="50" aria-label="full run or {mode}, seed {pair.seed}"></div>'
+        f"<figcaption>full run left, {mode} right; drag, or arrow keys</figcaption></figure>"
+        f"<figure>{shown}<figcaption>difference, {GAIN:g} times as bright</figcaption></figure></div>"
+        f"<dl><div><dt>SSIM</dt><dd>{number(pair.ssim, 4)}</dd></div><div><dt>PSNR</dt><dd>{psnr}</dd></div></dl>"
+    )
+
+
+def _facts(job):
+    calls = "no report" if job.total("calls") is None else f"{job.total('calls')} of {job.total('evaluations')}"
+    facts = {
+        "calls": calls, "seconds": number(job.seconds(), 2), "sampling s": number(job.seconds("sampling_seconds"), 2),
+        "server": str(job.record.get("server", "-")) + ("" if job.record.get("warm") else " (first run there)"),
+    }  # fmt: skip
+    return f"<dl>{''.join(f'<div><dt>{name}</dt><dd>{escape(text)}</dd></div>' for name, text in facts.items())}</dl>"
+
+
+def _charts(job):
+    named = [(one, f"{job.mode}, {one.get('title')} {one.get('node')}") for one in job.reports]
+    return "".join(f"<figure>{steps(one, name)}<figcaption>{escape(name)}</figcaption></figure>" for one, name in named)
+
+
+def _id(seed, mode, at):
+    return f"picture-{seed}-{mode}-{at}"
+
+
+def data_uri(image):
+    """The picture in the page: small ones exactly (PNG), larger ones as WebP of high quality, 1280 pixels at most."""
+    buffer = io.BytesIO()
+    if max(image.size) <= SMALL:
+        image.save(buffer, "png", optimize=True)
+        return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    image = image.copy()
+    image.thumbnail((SIDE, SIDE))
+    image.save(buffer, "webp", quality=92)
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def number(value, digits):
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def escape(text):
+    return html.escape(str(text), quote=True)
+
+
+def _file(name):
+    return (HERE / name).read_text(encoding="utf-8")

@@ -1,0 +1,367 @@
+"""`fsampler queue` against real ComfyUI servers: the matrix, resuming, servers that die or hang, errors, the token."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import find
+import pytest
+from comfyui_fsampler import cli
+from graphs import custom, decoded, ksampler, ours, sources
+from server import ROOT, Server
+
+TOKEN = "t0ken-of-the-test"
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def graph(**changed):
+    sampler = ksampler(**changed)
+    sampler["_meta"] = {"title": "My sampler ü"}
+    return {**sources(), "sampler": sampler, **decoded("sampler", "a picture ü")}
+
+
+def slow(seconds=0.1):
+    """2 seconds a run at 20 steps."""
+    return custom(
+        "slow",
+        euler={"class_type": "KSamplerSelect", "inputs": {"sampler_name": "euler"}},
+        slow={"class_type": "FSamplerTestSlow", "inputs": {"sampler": ["euler", 0], "seconds": seconds}},
+    )  # fmt: skip
+
+
+class Queue:
+    """The command on one file and folder."""
+
+    def __init__(self, folder):
+        self.file, self.out = folder / "a workflow ü.json", folder / "out ü"
+        path = folder / "path"
+        path.mkdir()
+        (path / "comfyui_fsampler").symlink_to(ROOT)
+        self.environment = os.environ | {"PYTHONPATH": str(path), "OMP_NUM_THREADS": "1"}
+
+    def arguments(self, prompt, servers, *more, modes="off,fast", seeds="1-2"):
+        self.file.write_text(prompt if isinstance(prompt, str) else json.dumps(prompt), encoding="utf-8")
+        named = [part for one in servers for part in ("--server", getattr(one, "address", one))]
+        return ["queue", str(self.file), *named, "--modes", modes, "--seeds", seeds, "--out", str(self.out), *more]
+
+    def __call__(self, *given, **named):
+        return cli.main(self.arguments(*given, **named))
+
+    def start(self, *given, **named):
+        """The command as a process of its own."""
+        command = [sys.executable, "-m", "comfyui_fsampler.cli", *self.arguments(*given, **named)]
+        return subprocess.Popen(
+            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def jobs(self):
+        return {path.stem: json.loads(path.read_text()) for path in (self.out / "jobs").glob("*.json")}
+
+    def started(self):
+        return list((self.out / "started").glob("*.json"))
+
+    def wait(self, condition, seconds=120):
+        until = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < until, (self.jobs().keys(), self.started())
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def queue(tmp_path):
+    return Queue(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def second(comfyui, tmp_path_factory):
+    with Server(comfyui, tmp_path_factory.mktemp("second") / "base") as running:
+        yield running
+
+
+def prompts(server, start=0):
+    """How many prompts a server has got."""
+    return server.log(start).count("got prompt")
+
+
+def test_the_whole_matrix_on_two_servers(queue, server, second, client, capsys):
+    starts = [len(one.log()) for one in (server, second)]
+    assert queue(graph(), [server, second]) == 0, capsys.readouterr()
+    jobs = queue.jobs()
+    assert {(job["mode"], job["seed"]) for job in jobs.values()} == {(m, s) for m in ("off", "fast") for s in (1, 2)}
+    assert sum(prompts(one, start) for one, start in zip((server, second), starts, strict=True)) == 4
+    assert {job["server"] for job in jobs.values()} == {server.url().rstrip("/"), second.url().rstrip("/")}
+    for job in jobs.values():
+        (image,) = job["images"]
+        assert re.fullmatch(r"[A-Za-z0-9_-]+\.png", image["file"])
+        data = (queue.out / "images" / image["file"]).read_bytes()
+        assert data.startswith(PNG) and len(data) == image["bytes"]
+        (report,) = job["reports"]
+        assert report["mode"] == job["mode"] and len(report["records"]) == report["evaluations"] == 20
+        assert report["calls"] == 20 if job["mode"] == "off" else report["calls"] < 20
+        assert 0 < job["sampling_seconds"] and 0 < job["seconds"] and not job["cached"]
+        assert job["history"]["status"]["status_str"] == "success" and "sampler" in job["nodes"]
+    bare = client.success(graph(seed=1))
+    assert same_pixels(server.image(bare.history["outputs"]["a picture ü"]["images"][0]),
+                       (queue.out / "images" / jobs["off_seed-1"]["images"][0]["file"]).read_bytes())  # fmt: skip
+    assert not queue.started()
+
+    starts = [len(one.log()) for one in (server, second)]
+    assert queue(graph(), [server]) == 0  # again, and on other servers: all is done
+    assert "4 of them before" in capsys.readouterr().out
+    assert [prompts(one, start) for one, start in zip((server, second), starts, strict=True)] == [0, 0]
+    assert queue(graph(steps=21), [server]) == 2
+    assert "holds another plan" in capsys.readouterr().err
+
+
+def same_pixels(first, second):
+    import io
+
+    from PIL import Image
+
+    return Image.open(io.BytesIO(first)).tobytes() == Image.open(io.BytesIO(second)).tobytes()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_it_goes_on_after_a_kill_and_runs_nothing_twice(number, queue, server):
+    """It ends while the server works on the second job; that one is fetched, not run again."""
+    start = len(server.log())
+    process = queue.start(slow(), [server])
+    queue.wait(lambda: len(queue.jobs()) == 1 and queue.started() and prompts(server, start) == 2)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    if number == signal.SIGINT:
+        assert process.returncode == 130 and "the same command goes on" in err and "Traceback" not in err
+    before = queue.jobs()
+    assert len(before) == 1
+    assert queue(slow(), [server]) == 0
+    assert len(queue.jobs()) == 4 and prompts(server, start) == 4
+    assert before.items() <= queue.jobs().items()
+
+
+def test_a_half_written_job_runs_again_and_only_that(queue, server, capsys):
+    assert queue(graph(seed=3), [server]) == 0
+    (queue.out / "jobs/fast_seed-2.json").write_text('{"mode": "fast", "se')
+    start = len(server.log())
+    assert queue(graph(seed=3), [server]) == 0
+    assert prompts(server, start) == 1 and queue.jobs()["fast_seed-2"]["reports"]
+
+
+def test_the_job_of_a_killed_server_goes_to_the_other(queue, server, comfyui, tmp_path, capsys):
+    with Server(comfyui, tmp_path / "base") as third:
+        process = queue.start(slow(), [third, server], seeds="1-3")
+        queue.wait(lambda: any(third.address in path.read_text() for path in queue.started()))
+        third.wait("slow sampler: step 3")
+        os.killpg(third.process.pid, signal.SIGKILL)
+        out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    assert len(queue.jobs()) == 6
+    assert re.search(rf"gone: http://{third.address} refuses or drops", out), out
+    assert f"{third.address} refuses or drops" in err and "Traceback" not in err
+
+
+def test_the_job_of_a_server_that_hangs_goes_to_the_other(queue, server, second):
+    process = queue.start(slow(), [second, server], "--timeout", "4", seeds="1-3")
+    queue.wait(lambda: any(second.address in path.read_text() for path in queue.started()))
+    second.wait("slow sampler: step 3")
+    os.killpg(second.process.pid, signal.SIGSTOP)
+    try:
+        out, err = process.communicate(timeout=300)
+    finally:
+        os.killpg(second.process.pid, signal.SIGCONT)
+    assert process.returncode == 0, err
+    assert len(queue.jobs()) == 6
+    assert re.search(rf"gone: http://{second.address} (hangs|does not answer)", out), out
+
+
+def test_no_server_left_is_an_error_and_the_jobs_wait(queue, server, capsys):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{nobody.getsockname()[1]}"
+    assert queue(graph(), [address]) == 2
+    err = capsys.readouterr().err
+    assert f"4 of 4 jobs are not done: http://{address} refuses or drops" in err
+    assert queue(graph(), [address, server]) == 0
+    assert len(queue.jobs()) == 4
+
+
+class TestErrors:
+    def test_a_wrong_value_is_named_by_node_and_input(self, queue, server, capsys):
+        assert queue(graph(sampler_name="eulr"), [server]) == 2
+        err = capsys.readouterr().err
+        assert "node 'My sampler ü' (sampler), input 'sampler_name'" in err and "eulr" in err
+        assert not queue.jobs() and not queue.started()
+
+    def test_an_unknown_node(self, queue, server, capsys):
+        unknown = graph() | {"x": {"class_type": "NoSuchNode", "inputs": {}, "_meta": {"title": "Mine"}}}
+        unknown["sampler"]["inputs"]["latent_image"] = ["x", 0]
+        assert queue(unknown, [server]) == 2
+        assert "NoSuchNode" in capsys.readouterr().err
+
+    def test_what_fails_while_it_runs_is_named_and_the_rest_runs(self, queue, server, capsys):
+        assert queue(graph(), [server], modes="off,calls:99", seeds="1") == 2
+        err = capsys.readouterr().err
+        assert "calls:99 in a run of 20 steps" in err and "'My sampler ü' (sampler)" in err
+        assert "1 of 2 jobs are not done" in err and list(queue.jobs()) == ["off_seed-1"]
+
+    @pytest.mark.parametrize("content, said", [
+        ('{"1": {', "is not JSON"), ('{"nodes": [], "links": []}', "Export (API)"),
+        (json.dumps({"1": {"class_type": "EmptyLatentImage", "inputs": {}}}), "no sampler"),
+    ])  # fmt: skip
+    def test_a_file_that_is_none_reaches_no_server(self, content, said, queue, server, capsys):
+        start = len(server.log())
+        assert queue(content, [server]) == 2
+        assert said in capsys.readouterr().err and prompts(server, start) == 0 and not queue.out.exists()
+
+    def test_a_server_without_this_pack(self, queue, comfyui, tmp_path, capsys):
+        with Server(comfyui, tmp_path / "base", "--disable-all-custom-nodes") as bare:
+            assert queue(graph(), [bare]) == 2
+        assert "has no node FSamplerModel, FSamplerReport" in capsys.readouterr().err
+
+    def test_an_older_server(self, queue, server, comfyui, tmp_path, capsys):
+        """A real ComfyUI that says it is an older one; the other server does the work."""
+        copy = tmp_path / "ComfyUI"
+        left_out = {".git", ".venv", "models", "output", "input", "custom_nodes", "user", "temp", "tests", "tests-unit"}
+        shutil.copytree(comfyui, copy, ignore=lambda at, names: left_out & set(names) if Path(at) == comfyui else ())
+        for name in ("models", "output", "input", "custom_nodes"):
+            (copy / name).mkdir()
+        (copy / "comfyui_version.py").write_text('__version__ = "0.3.40"\n')
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("COMFYUI_PYTHON", find.interpreter(comfyui))
+            with Server(copy, tmp_path / "base") as old:
+                assert queue(graph(), [old, server], seeds="1") == 0
+        out = capsys.readouterr().out
+        assert f"http://{old.address} runs ComfyUI 0.3.40; expected 0.3.64 or newer" in out
+
+
+def test_hostile_names_stay_in_the_folder(queue, server, tmp_path, capsys):
+    """Node ids, file names and prefixes that lead elsewhere: the files have names of ours, and nothing else is made."""
+    hostile = graph() | {
+        "../../../tmp/evil": {"class_type": "FSamplerTestHostile", "inputs": {
+            "name": "a\nb\x1b[31m.png", "latent": ["sampler", 0],
+        }},
+        "../out": {"class_type": "SaveImage", "inputs": {
+            "images": ["a picture ü decoded", 0], "filename_prefix": "ünï cödé 'quoted'",
+        }},
+    }  # fmt: skip
+    before = {path for path in tmp_path.rglob("*") if queue.out not in path.parents}
+    assert queue(hostile, [server], seeds="1") == 0
+    err = capsys.readouterr().err
+    made = {path.relative_to(queue.out) for path in queue.out.rglob("*") if path.is_file()}
+    assert {path.parts[0] for path in made if len(path.parts) > 1} == {"jobs", "images"}
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]+\.(json|png)", path.name) for path in made if len(path.parts) > 1), made
+    assert len(list((queue.out / "images").iterdir())) == 4
+    assert {path for path in tmp_path.rglob("*") if path not in (queue.out, queue.file) and
+            queue.out not in path.parents} == before - {queue.out, queue.file}  # fmt: skip
+    assert not Path("/tmp/evil.png").exists()
+    assert all(len(job["left"]) == 5 for job in queue.jobs().values())
+    assert "the server does not give it" in err and "\x1b[31m" not in err
+
+
+def test_a_workflow_of_10_megabytes(queue, server):
+    large = graph() | {"note": {"class_type": "PrimitiveStringMultiline", "inputs": {"value": "ü" * 5_000_000}}}
+    assert queue(large, [server], seeds="1") == 0
+    assert len(queue.jobs()) == 2
+    assert sum(path.stat().st_size for path in (queue.out / "jobs").iterdir()) < 100_000
+
+
+def test_set_and_our_own_nodes(queue, server):
+    own = {**sources(), "sampler": ours("turbo"), **decoded("sampler")}
+    assert queue(own, [server], "--set", "sampler.steps=7", modes="off,h2/s2,calls:5", seeds="4") == 0
+    reports = {job["mode"]: job["reports"][0] for job in queue.jobs().values()}
+    assert {mode: (one["evaluations"], one["mode"]) for mode, one in reports.items()} == {
+        "off": (7, "off"), "h2/s2": (7, "h2/s2"), "calls:5": (7, "calls:5"),
+    }  # fmt: skip
+    assert reports["calls:5"]["calls"] == 5
+
+
+class Guarded:
+    """A gate before a server: it passes on, byte by byte, the connections whose first request has the token."""
+
+    def __init__(self, server):
+        host, _, port = server.address.partition(":")
+        self.target, self.refused, self.passed = (host, int(port)), 0, 0
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.listening.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listening.close()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=self._serve, args=[self.listening.accept()[0]], daemon=True).start()
+
+    def _serve(self, near):
+        head = b""
+        while b"\r\n\r\n" not in head and (part := near.recv(65536)):
+            head += part
+        if f"authorization: bearer {TOKEN}".encode() not in head.lower():
+            self.refused += 1
+            near.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            near.close()
+            return
+        self.passed += 1
+        far = socket.create_connection(self.target)
+        far.sendall(head)
+        threading.Thread(target=self._copy, args=[far, near], daemon=True).start()
+        self._copy(near, far)
+
+    def _copy(self, source, target):
+        with contextlib.suppress(OSError):
+            while part := source.recv(65536):
+                target.sendall(part)
+            target.shutdown(socket.SHUT_WR)
+
+
+def test_the_token_is_sent_and_never_written(queue, server, monkeypatch, capsys):
+    with Guarded(server) as gate:
+        monkeypatch.delenv("FSAMPLER_TOKEN", raising=False)
+        assert queue(graph(), [gate], seeds="1") == 2
+        assert "wants a token; set FSAMPLER_TOKEN" in capsys.readouterr().err and gate.passed == 0
+        monkeypatch.setenv("FSAMPLER_TOKEN", "another")
+        assert queue(graph(), [gate], seeds="1") == 2
+        assert "does not accept the token" in capsys.readouterr().err
+        monkeypatch.setenv("FSAMPLER_TOKEN", TOKEN)
+        refused = gate.refused
+        assert queue(graph(), [gate], seeds="1") == 0
+        assert gate.passed >= 2 and gate.refused == refused  # HTTP and the websocket both
+    said = capsys.readouterr()
+    assert TOKEN not in said.out + said.err
+    files = [path for path in queue.out.rglob("*") if path.is_file()]
+    assert len(files) >= 6 and not [path for path in files if TOKEN.encode() in path.read_bytes()]
+
+
+def test_no_proxy_of_the_environment_is_asked(queue, server, monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    assert queue(graph(), [server], seeds="1", modes="off") == 0
+
+
+def test_out_of_disk_says_so_and_goes_on_when_there_is_room(queue, server):
+    """A limit on the size of files stands for a full disk."""
+    arguments = queue.arguments(graph(), [server], seeds="1")
+    script = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); "
+        f"from comfyui_fsampler import cli; sys.exit(cli.main({arguments!r}))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], env=queue.environment, capture_output=True, text=True)
+    assert done.returncode == 2 and "cannot write to" in done.stderr and "File too large" in done.stderr
+    assert not queue.jobs() and not list(queue.out.rglob(".writing-*"))
+    start = len(server.log())
+    assert cli.main(arguments) == 0
+    assert len(queue.jobs()) == 2 and prompts(server, start) == 1  # the first had run: it was only fetched

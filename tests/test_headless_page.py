@@ -1,0 +1,205 @@
+"""`fsampler compare`: what it reads, its figures, the charts, and that nothing hostile gets into the page."""
+
+import csv
+import io
+import json
+import math
+import re
+import xml.etree.ElementTree as tree
+
+import numpy
+import pytest
+from comfyui_fsampler import cli
+from comfyui_fsampler.report import charts
+from comfyui_fsampler.report.figures import difference, pairs, summary
+from comfyui_fsampler.report.load import Job, load
+from comfyui_fsampler.report.page import data_uri
+from PIL import Image
+from skimage.metrics import peak_signal_noise_ratio
+
+HOSTILE = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+
+
+def picture(value, size=(40, 32), noise=0):
+    made = numpy.random.default_rng(0).integers(0, 200, (size[1], size[0], 3))
+    return Image.fromarray((made + value + noise * numpy.indices(made.shape).sum(0) % 7).clip(0, 255).astype("uint8"))
+
+
+def report(calls=10, mode="fast"):
+    kinds = ["REAL" if at < calls else "SKIP" for at in range(20)]
+    records = [{"step": at, "sigma": 1.0, "kind": kind, "reason": "why <&", "estimate": at / 100}
+               for at, kind in enumerate(kinds)]  # fmt: skip
+    return {"node": "1", "title": "FSampler (model)", "mode": mode, "calls": calls, "evaluations": 20,
+            "sequence": "".join(kind[0] for kind in kinds), "records": records}  # fmt: skip
+
+
+def write(folder, modes=("off", "fast"), seeds=(1, 2), node="9", shift=4):
+    """A folder as `fsampler queue` leaves it; the pictures of other modes than off are ``shift`` brighter."""
+    for name in ("jobs", "images"):
+        (folder / name).mkdir(parents=True)
+    (folder / "queue.json").write_text(json.dumps({"plan": "x", "modes": modes, "seeds": seeds}))
+    for at, mode in enumerate(modes):
+        for seed in seeds:
+            name = f"{at}-{seed}.png"
+            picture(seed * 10 + (shift if mode != "off" else 0)).save(folder / "images" / name)
+            (folder / f"jobs/{at}-{seed}.json").write_text(json.dumps({
+                "mode": mode, "seed": seed, "server": "http://a", "warm": seed > 1,
+                "seconds": (8.0 if mode == "off" else 4.0) + (100 if seed == 1 else 0), "sampling_seconds": None,
+                "reports": [report(20 if mode == "off" else 10, mode)],
+                "images": [{"file": name, "bytes": 1, "node": node, "title": "Save", "index": 0}],
+            }))  # fmt: skip
+    return folder
+
+
+def compare(folder, capsys):
+    code = cli.main(["compare", str(folder)])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+class TestCommand:
+    def test_the_three_files_agree(self, tmp_path, capsys):
+        code, out, _ = compare(write(tmp_path / "a ü"), capsys)
+        assert code == 0 and "report.html" in out
+        whole = json.loads((tmp_path / "a ü/report.json").read_text())
+        rows = list(csv.DictReader(io.StringIO((tmp_path / "a ü/report.csv").read_text())))
+        assert [f"{row['mode']} {row['seed']}" for row in rows] == ["off 1", "off 2", "fast 1", "fast 2"]
+        first, second = (numpy.asarray(picture(10 + shift)) for shift in (0, 4))
+        expected = peak_signal_noise_ratio(first, second)
+        assert float(rows[2]["psnr"]) == pytest.approx(expected, abs=1e-3)
+        assert whole["pictures"][2]["psnr"] == pytest.approx(expected, abs=1e-3)
+        assert rows[0]["psnr"] == "" and rows[2]["calls"] == "10"
+
+    def test_seconds_are_of_warm_runs(self, tmp_path, capsys):
+        compare(write(tmp_path / "a"), capsys)
+        rows = {row["mode"]: row for row in json.loads((tmp_path / "a/report.json").read_text())["summary"]}
+        assert rows["off"]["seconds"] == 8.0 and rows["fast"]["factor"] == 2.0
+
+    def test_the_page_asks_the_network_for_nothing(self, tmp_path, capsys):
+        compare(write(tmp_path / "a"), capsys)
+        page = (tmp_path / "a/report.html").read_text()
+        assert all(src.startswith("data:") for src in re.findall(r'(?:src|href)="([^"#]+)', page))
+        assert "default-src 'none'" in page and "@import" not in page and "url(" not in page
+
+    def test_nothing_hostile_gets_out_of_its_place(self, tmp_path, capsys):
+        folder = write(tmp_path / "a", modes=("off", HOSTILE), node=HOSTILE)
+        for path in (folder / "jobs").iterdir():
+            record = json.loads(path.read_text()) | {"server": HOSTILE}
+            record["reports"][0].update(title=HOSTILE, sequence=HOSTILE)
+            record["reports"][0]["records"][0].update(reason=HOSTILE, step=HOSTILE)
+            path.write_text(json.dumps(record))
+        assert cli.main(["compare", str(folder), "--title", HOSTILE]) == 0
+        page = (folder / "report.html").read_text()
+        assert page.count("<script>") == 1 and "<img src=x" not in page and "&lt;img src=x" in page
+
+    def test_a_text_that_a_spreadsheet_would_run(self, tmp_path, capsys):
+        folder = write(tmp_path / "a", node="=cmd()")
+        compare(folder, capsys)
+        assert ",'=cmd()," in (folder / "report.csv").read_text()
+
+    @pytest.mark.parametrize("spoil, message", [
+        (lambda folder: (folder / "queue.json").unlink(), "no readable queue.json"),
+        (lambda folder: [path.unlink() for path in (folder / "jobs").glob("0-*")], "for lack of runs of mode off"),
+        (lambda folder: [path.unlink() for path in (folder / "jobs").glob("1-*")], "nothing to compare"),
+    ])  # fmt: skip
+    def test_nothing_to_compare(self, spoil, message, tmp_path, capsys):
+        folder = write(tmp_path / "a")
+        spoil(folder)
+        code, _, err = compare(folder, capsys)
+        assert code == 2 and message in err and not (folder / "report.html").exists()
+
+    def test_what_is_broken_is_named_and_the_rest_compared(self, tmp_path, capsys):
+        folder = write(tmp_path / "a", seeds=(1, 2, 3))
+        (folder / "jobs/1-1.json").write_text('{"mode": "fa')
+        (folder / "images/1-2.png").write_bytes(b"\x89PNG\r\n\x1a\nhalf")
+        code, out, _ = compare(folder, capsys)
+        assert code == 0 and "1-1.json is not whole" in out and "1-2.png cannot be read" in out
+        assert "1 of 6 jobs are not finished" in out
+        assert 'id="seed-3"' in (folder / "report.html").read_text()
+
+    def test_names_that_lead_out_of_the_folder_are_not_opened(self, tmp_path, capsys):
+        folder = write(tmp_path / "a")
+        picture(0).save(tmp_path / "outside.png")
+        path = folder / "jobs/1-1.json"
+        record = json.loads(path.read_text())
+        record["images"][0]["file"] = "../../outside.png"
+        path.write_text(json.dumps(record))
+        _, jobs, remarks = load(folder)
+        assert [job.images for job in jobs if (job.mode, job.seed) == ("fast", 1)] == [{}]
+        assert any("no name that is only a name" in remark for remark in remarks)
+
+
+class TestFigures:
+    def job(self, mode, image, seed=1, **record):
+        return Job(mode, seed, record, {("9", 0): image})
+
+    def test_identical_and_other_size(self):
+        jobs = [self.job("off", picture(0)), self.job("a", picture(0)), self.job("b", picture(0, size=(64, 64)))]
+        same, other = pairs(["off", "a", "b"], jobs)
+        assert (same.ssim, same.psnr, same.same) == (1.0, None, True)
+        assert (other.ssim, other.psnr, other.same) == (None, None, False)
+        assert difference(other.full, other.image) is None
+
+    def test_pictures_smaller_than_the_window(self):
+        jobs = [self.job("off", picture(0, (8, 8))), self.job("a", picture(9, (8, 8)))]
+        assert [pair.ssim for pair in pairs(["off", "a"], jobs)] == [None]
+
+    def test_only_pictures_of_one_node_and_seed_are_compared(self):
+        jobs = [self.job("off", picture(0)), self.job("a", picture(0), seed=2), Job("a", 1, {}, {("8", 0): picture(0)})]
+        assert list(pairs(["off", "a"], jobs)) == []
+
+    def test_the_difference_map(self):
+        first, second = Image.new("RGB", (2, 1)), Image.new("RGB", (2, 1))
+        second.putpixel((1, 0), (32, 32, 32))  # an eighth of the range
+        assert [difference(first, second).getpixel((x, 0)) for x in (0, 1)] == [(0, 0, 0), (255, 255, 191)]
+
+    def test_the_factor_is_of_sampling_where_it_was_observed(self):
+        jobs = [self.job("off", picture(0), seconds=10.0, sampling_seconds=8.0),
+                self.job("a", picture(1), seconds=6.0, sampling_seconds=2.0)]  # fmt: skip
+        rows = summary(["off", "a"], jobs, list(pairs(["off", "a"], jobs)))
+        assert [row["factor"] for row in rows] == [1.0, 4.0]
+        assert rows[0]["calls"] is None
+
+
+class TestCharts:
+    def test_a_bar_a_step(self):
+        svg = tree.fromstring(charts.steps(report(calls=12), "fast <&>"))
+        kinds = [rect.get("class") for rect in svg.iter("rect")]
+        assert kinds == ["real"] * 12 + ["skip"] * 8
+        assert svg.get("aria-label").startswith("fast <&>: 12 of 20 calls")
+        assert [title.text for title in svg.iter("title")][0] == "step 0: REAL, why <&"
+
+    def test_one_bar_for_a_step_of_several_calls(self):
+        twice = report()
+        twice["records"] = [record for record in twice["records"] for _ in range(2)]
+        assert len(list(tree.fromstring(charts.steps(twice, "x")).iter("rect"))) == 20
+
+    @pytest.mark.parametrize("estimate", [None, math.nan, math.inf, 0, "x", True])
+    def test_no_line_without_an_estimate(self, estimate):
+        one = report()
+        for record in one["records"]:
+            record["estimate"] = estimate
+        assert not [path for path in tree.fromstring(charts.steps(one, "x")).iter("path")]
+
+    def test_no_chart_without_records(self):
+        assert charts.steps({}, "x") == charts.steps({"records": [3]}, "x") == ""
+
+    def test_the_curve_rises_with_ssim(self):
+        rows = [{"mode": name, "calls": calls, "evaluations": 20, "ssim": ssim}
+                for name, calls, ssim in (("<a>", 5, 0.9), ("b", 10, 0.99), ("off", 20, None))]  # fmt: skip
+        svg = tree.fromstring(charts.curve(rows))
+        points = [(float(dot.get("cx")), float(dot.get("cy"))) for dot in svg.iter("circle")]
+        assert len(points) == 2 and points[0][0] < points[1][0] and points[0][1] > points[1][1]
+        assert charts.curve(rows[2:]) == ""
+
+
+def test_large_pictures_are_shown_smaller_and_small_ones_exactly():
+    def shown(image):
+        import base64
+
+        return Image.open(io.BytesIO(base64.b64decode(data_uri(image).partition(",")[2])))
+
+    assert numpy.array_equal(shown(picture(0)), picture(0))
+    assert shown(Image.new("RGB", (4000, 2000))).size == (1280, 640)
+
+
