@@ -29,5 +29,5 @@ def test_sampler(name, prediction, record_property):
         assert made < evaluations == report.evaluations
         if name != "dpm_fast":  # its steps are not the schedule's
             assert report.sequence.count("R") == REAL
+            assert all(len({r.kind for r in report.records if r.step == step}) == 1 for step in range(report.steps))
         assert distance > 15  # 10 steps of a small picture; docs/compatibility.md has the figures of real ones
-        assert all(len({r.kind for r in report.records if r.step == step}) == 1 for step in range(report.steps))
