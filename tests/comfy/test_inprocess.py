@@ -31,5 +31,7 @@ def test_in_comfyuis_python(file, comfyui, borrowed):
         cwd=HERE, env={"OMP_NUM_THREADS": "1"} | environment, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
     )  # fmt: skip
+    if result.returncode == pytest.ExitCode.NO_TESTS_COLLECTED:
+        pytest.skip("nothing in it is for this version")
     if result.returncode:
         pytest.fail(result.stdout, pytrace=False)

@@ -57,11 +57,12 @@ class Queue:
         return cli.main(self.arguments(*given, **named))
 
     def start(self, *given, **named):
-        """The command as a process of its own."""
+        """The command as a process of its own; it hears Ctrl-C even if this one was started in the background."""
         command = [sys.executable, "-m", "comfyui_fsampler.cli", *self.arguments(*given, **named)]
         return subprocess.Popen(
-            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )  # fmt: skip
 
     def jobs(self):
         return {path.stem: json.loads(path.read_text()) for path in (self.out / "jobs").glob("*.json")}

@@ -5,6 +5,7 @@ import rig
 import torch
 
 STEPS, REAL = 10, 7
+NOISY = ("ancestral", "sde", "lcm", "ddpm", "sa_solver", "seeds")
 IN_FULL = {"dpm_adaptive": "sizes its steps"} | {name: "CFG++" for name in rig.SAMPLERS if name.endswith("cfg_pp")}
 
 
@@ -30,4 +31,5 @@ def test_sampler(name, prediction, record_property):
         if name != "dpm_fast":  # its steps are not the schedule's
             assert report.sequence.count("R") == REAL
             assert all(len({r.kind for r in report.records if r.step == step}) == 1 for step in range(report.steps))
-        assert distance > 15  # 10 steps of a small picture; docs/compatibility.md has the figures of real ones
+        # 10 steps of a small picture; where a sampler adds noise, that decides. docs/compatibility.md has more
+        assert distance > (5 if any(mark in name for mark in NOISY) or name == "dpm_fast" else 15)
