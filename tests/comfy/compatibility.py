@@ -1,6 +1,7 @@
 """Every sampler in every prediction, and the in-process tests, on one ComfyUI; and the page made of several such runs.
 
     COMFYUI_PATH=... <ComfyUI's python> tests/comfy/compatibility.py --tests     run the in-process tests, note outcomes
+                                                                                 (--tests test_log: of that file only)
     COMFYUI_PATH=... <ComfyUI's python> tests/comfy/compatibility.py --samplers  measure every sampler (some minutes)
     python tests/comfy/compatibility.py --write docs/compatibility.md            the page, from all that was noted
 
@@ -68,13 +69,16 @@ def row(rig, name, prediction):
     }  # fmt: skip
 
 
-def test(arguments):
-    """Outcomes of the in-process tests: ``{file: {test: passed | failed | skipped}}``."""
+def test(names):
+    """Outcomes of the in-process tests, ``{file: {test: passed | failed | skipped}}``; of some files, the rest stays."""
+    files = [str(HERE / "inprocess" / f"{name}.py") for name in names] or [str(HERE / "inprocess")]
+    kept = RESULTS / f"{version()}-tests.json"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "outcomes.xml")
-        command = [sys.executable, "-m", "pytest", str(HERE / "inprocess"), "-q", f"--junitxml={path}", *arguments]
+        command = [sys.executable, "-m", "pytest", *files, "-q", f"--junitxml={path}"]
         code = subprocess.run(command, cwd=HERE.parents[1], check=False).returncode
-        outcomes = {}
+        outcomes = json.loads(kept.read_text()) if names else {}
+        outcomes = {file: cases for file, cases in outcomes.items() if file not in names}
         for case in xml.etree.ElementTree.parse(path).iter("testcase"):
             kinds = {child.tag for child in case}
             outcome = "failed" if kinds & {"failure", "error"} else "skipped" if "skipped" in kinds else "passed"
