@@ -70,7 +70,7 @@ def row(rig, name, prediction):
 
 
 def test(names):
-    """Outcomes of the in-process tests, ``{file: {test: passed | failed | skipped}}``; of some files, the rest stays."""
+    """Outcomes of in-process tests, ``{file: {test: passed | failed | skipped}}``; of some files, the rest stay."""
     files = [str(HERE / "inprocess" / f"{name}.py") for name in names] or [str(HERE / "inprocess")]
     kept = RESULTS / f"{version()}-tests.json"
     with tempfile.TemporaryDirectory() as folder:
