@@ -64,3 +64,18 @@ def test_extra_options_of_a_sampler_survive():
     assert outer.extra_options == {"share": 0.4} and outer.sampler_function is midpoint
     outer.extra_options = {"share": 0.3}
     assert inner.extra_options == {"share": 0.3}
+
+
+def test_what_a_sampler_reads_sets_and_deletes_on_the_guider_is_the_guiders():
+    from comfyui_fsampler.nodes.hook import Guider
+
+    class Holder:
+        cfg = 1.0
+
+    holder = Holder()
+    proxy = Guider(holder, None)
+    proxy.cfg = 3.0
+    proxy.mark = "own"
+    assert holder.cfg == proxy.cfg == 3.0 and holder.mark == "own"
+    del proxy.mark
+    assert not hasattr(holder, "mark")
