@@ -71,3 +71,10 @@ def test_what_is_handed_on_is_noisy_and_close(low, mode):
     full = stage(nodes.KSamplerAdvanced, rig.model(), rig.latent(), 0, CUT)[0]
     assert reports.runs[-1].mode == mode and reports.runs[-1].steps == CUT
     assert rig.psnr(full["samples"] / 4, handed_on["samples"] / 4) > 25
+
+
+@pytest.mark.parametrize("name", ["euler", "uni_pc"])
+def test_a_last_sigma_that_the_sampler_overwrites_is_still_the_end(name):
+    """uni_pc puts 0.001 in place of the 0; step 10 of 11 would be the cadence's next skip."""
+    _, report = rig.ours(rig.model("eps"), "h2/s2", sampler_name=name, steps=11)
+    assert report.sequence == "RRRRSRRSRRR"
