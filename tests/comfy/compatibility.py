@@ -82,7 +82,7 @@ def test(names):
         for case in xml.etree.ElementTree.parse(path).iter("testcase"):
             kinds = {child.tag for child in case}
             outcome = "failed" if kinds & {"failure", "error"} else "skipped" if "skipped" in kinds else "passed"
-            file = (case.get("classname") or case.get("name")).rpartition(".")[2]  # a file skipped as a whole has no class
+            file = (case.get("classname") or case.get("name")).rpartition(".")[2]  # no class: skipped as a whole
             outcomes.setdefault(file, {})[case.get("name")] = outcome
     note("tests", outcomes)
     return code
