@@ -3,16 +3,15 @@
 import nodes as core
 
 from .hook import Reports, patch
-from .mode import CUSTOM_MODE, MODE, SETTINGS, check_custom_mode, config_of
+from .mode import MODE, ModeNode, config_of
 
 
-class _SkippingKSampler:
+class _SkippingKSampler(ModeNode):
     """Inputs of ``core_node`` in its names and order, then ours; the sampling itself is the core node's."""
 
     core_node: type
     core_inputs: tuple[str, ...]
 
-    CATEGORY = "sampling/FSampler"
     FUNCTION = "sample"
     RETURN_TYPES = ("LATENT", "FSAMPLER_REPORT")
     RETURN_NAMES = ("latent", "report")
@@ -22,11 +21,7 @@ class _SkippingKSampler:
     def INPUT_TYPES(cls):
         offered = cls.core_node.INPUT_TYPES()["required"]
         required = {name: offered[name] for name in cls.core_inputs}
-        return {"required": required | {"mode": MODE}, "optional": {"custom_mode": CUSTOM_MODE, "settings": SETTINGS}}
-
-    @classmethod
-    def VALIDATE_INPUTS(cls, custom_mode=None):
-        return check_custom_mode(custom_mode)
+        return {"required": required | {"mode": MODE}, "optional": cls.OPTIONAL}
 
     def sample(self, model, mode, custom_mode="", settings=None, **inputs):
         reports = Reports()

@@ -22,6 +22,17 @@ def config_of(mode, custom_mode="", settings=None):
     return Config.parse(custom_mode.strip() or mode, **(settings or {}))
 
 
+class ModeNode:
+    """What every node with a mode has: the inputs after it, and the check of its text when the prompt is queued."""
+
+    CATEGORY = "sampling/FSampler"
+    OPTIONAL = {"custom_mode": CUSTOM_MODE, "settings": SETTINGS}
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, custom_mode=None):
+        return check_custom_mode(custom_mode)
+
+
 def check_custom_mode(custom_mode):
     """For VALIDATE_INPUTS: True, or what is wrong with the text. None is a linked input, checked when it runs."""
     if custom_mode is None or not custom_mode.strip():

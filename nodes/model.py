@@ -1,11 +1,10 @@
 """FSampler (model): skips in whatever sampler the MODEL is given to."""
 
 from .hook import Reports, patch
-from .mode import CUSTOM_MODE, MODE, SETTINGS, check_custom_mode, config_of
+from .mode import MODE, ModeNode, config_of
 
 
-class FSamplerModel:
-    CATEGORY = "sampling/FSampler"
+class FSamplerModel(ModeNode):
     DESCRIPTION = (
         "Makes any sampler node that uses this model skip model calls: KSampler, SamplerCustom, SamplerCustomAdvanced "
         "with any guider, and samplers of other packs."
@@ -23,12 +22,8 @@ class FSamplerModel:
     def INPUT_TYPES(cls):
         return {
             "required": {"model": ("MODEL", {"tooltip": "The model to sample with."}), "mode": MODE},
-            "optional": {"custom_mode": CUSTOM_MODE, "settings": SETTINGS},
+            "optional": cls.OPTIONAL,
         }
-
-    @classmethod
-    def VALIDATE_INPUTS(cls, custom_mode=None):
-        return check_custom_mode(custom_mode)
 
     def patch(self, model, mode, custom_mode="", settings=None):
         reports = Reports()

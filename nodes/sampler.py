@@ -5,7 +5,7 @@ import logging
 import comfy.samplers
 
 from .hook import Guider, Reports, skipping
-from .mode import CUSTOM_MODE, MODE, SETTINGS, check_custom_mode, config_of
+from .mode import MODE, ModeNode, config_of
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +33,7 @@ class SkippingSampler(comfy.samplers.Sampler):
         setattr(self._sampler, name, value)
 
 
-class FSamplerSampler:
-    CATEGORY = "sampling/FSampler"
+class FSamplerSampler(ModeNode):
     DESCRIPTION = "Makes a SAMPLER skip model calls, for SamplerCustom and SamplerCustomAdvanced."
     SEARCH_ALIASES = ["speed up", "skip steps", "sampler custom"]
     FUNCTION = "wrap"
@@ -48,12 +47,8 @@ class FSamplerSampler:
     def INPUT_TYPES(cls):
         return {
             "required": {"sampler": ("SAMPLER", {"tooltip": "Any sampler, of core or of another pack."}), "mode": MODE},
-            "optional": {"custom_mode": CUSTOM_MODE, "settings": SETTINGS},
+            "optional": cls.OPTIONAL,
         }
-
-    @classmethod
-    def VALIDATE_INPUTS(cls, custom_mode=None):
-        return check_custom_mode(custom_mode)
 
     def wrap(self, sampler, mode, custom_mode="", settings=None):
         reports = Reports()

@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 from ..samplers import SOLVERS
 from ..samplers.lms import MAX_ORDER
 from .hook import Reports
-from .mode import CUSTOM_MODE, MODE, SETTINGS, check_custom_mode, config_of
+from .mode import MODE, ModeNode, config_of
 from .sampler import SkippingSampler
 
 
@@ -51,8 +51,7 @@ def solver_sampler(name, options, noise=fresh_noise):
     return comfy.samplers.KSAMPLER(sample)
 
 
-class FSamplerSolver:
-    CATEGORY = "sampling/FSampler"
+class FSamplerSolver(ModeNode):
     DESCRIPTION = "The pack's own solvers as a SAMPLER. Mode off: without skipping."
     SEARCH_ALIASES = ["sampler select", "dpm++ 2m", "res multistep", "lms", "ab2", "ddim"]
     FUNCTION = "build"
@@ -77,12 +76,8 @@ class FSamplerSolver:
                 }),
                 "mode": MODE,
             },
-            "optional": {"custom_mode": CUSTOM_MODE, "settings": SETTINGS},
+            "optional": cls.OPTIONAL,
         }  # fmt: skip
-
-    @classmethod
-    def VALIDATE_INPUTS(cls, custom_mode=None):
-        return check_custom_mode(custom_mode)
 
     def build(self, solver, eta, order, mode, custom_mode="", settings=None):
         reports = Reports()
