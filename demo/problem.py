@@ -13,17 +13,23 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from .model import CLASSES, IMAGE_SIZE, UNCONDITIONAL, DemoNet
+from .transformer import DemoDiT
 
+NETWORKS = {"unet": DemoNet, "dit": DemoDiT}
 WEIGHTS = pathlib.Path(__file__).with_name("model.safetensors")
 
 
 def load_network(path=WEIGHTS, device="cpu"):
-    """The trained network in float32, for inference. Raises ValueError if the file is missing, cut short or foreign."""
+    """The trained network in float32, for inference; the file says which one. Raises ValueError if the file is missing,
+    cut short or foreign."""
     try:
-        weights = load_file(str(path))
+        weights, notes = load_file(str(path)), fingerprint(path)[1]
     except (OSError, SafetensorError) as error:
         raise ValueError(f"cannot read weights {str(path)!r}: {error}; expected model.safetensors") from error
-    network = DemoNet()
+    kind = notes.get("network", "unet")
+    if kind not in NETWORKS:
+        raise ValueError(f"weights {str(path)!r} are for a network {kind!r}; expected one of {', '.join(NETWORKS)}")
+    network = NETWORKS[kind]()
     expected = {(name, value.shape) for name, value in network.state_dict().items()}
     found = {(name, value.shape) for name, value in weights.items()}
     if expected != found:

@@ -1,4 +1,4 @@
-"""Train the demo model. The shipped weights were made with ``python -m comfyui_fsampler.demo.train`` and its defaults.
+"""Train a demo model. ``demo/README.md`` has the exact commands that made the shipped weights.
 
 Flow matching (Lipman et al. 2023, arXiv 2210.02747, eq. 23 with straight paths) on random crops of the photographs that
 scikit-image carries, label dropout for classifier-free guidance (Ho & Salimans 2022, arXiv 2207.12598), an exponential
@@ -16,7 +16,8 @@ from safetensors.torch import save_file
 from tqdm import trange
 
 from .data import dataset
-from .model import UNCONDITIONAL, DemoNet
+from .model import UNCONDITIONAL
+from .problem import NETWORKS
 
 
 def learning_rate(step, steps, peak, warmup=200):
@@ -42,6 +43,7 @@ def loss_at(network, images, labels, generator):
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--network", choices=NETWORKS, default="unet")
     parser.add_argument("--steps", type=int, default=6500)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--lr", type=float, default=8e-4)
@@ -57,7 +59,7 @@ def main(argv=None):
     generator = torch.Generator().manual_seed(args.seed)
     images, labels = dataset(args.per_class, args.seed)
     images = images.half()
-    network = DemoNet().to(device, memory_format=torch.channels_last)
+    network = NETWORKS[args.network]().to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(network).requires_grad_(False)
     optimizer = torch.optim.AdamW(network.parameters(), lr=args.lr, betas=(0.9, 0.99), weight_decay=0.01)
     started, running = time.time(), None
@@ -80,7 +82,8 @@ def main(argv=None):
             if (step + 1) % args.save_every == 0 or step + 1 == args.steps:
                 weights = {name: value.half().contiguous().cpu() for name, value in average.state_dict().items()}
                 minutes = (time.time() - started) / 60
-                note = {"steps": str(step + 1), "loss": f"{running:.4f}", "minutes": f"{minutes:.0f}"}
+                note = {"network": args.network, "steps": str(step + 1)}
+                note |= {"loss": f"{running:.4f}", "minutes": f"{minutes:.0f}"}
                 save_file(weights, args.out, metadata=note)
 
 

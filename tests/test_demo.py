@@ -13,6 +13,7 @@ from comfyui_fsampler.demo.pictures import wrap
 from comfyui_fsampler.demo.problem import Denoiser, load_network, start, to_pixels
 from comfyui_fsampler.demo.schedules import PREDICTIONS, SCHEDULES, sigma_table, sigmas_for
 from comfyui_fsampler.demo.settings import Settings
+from comfyui_fsampler.demo.transformer import DemoDiT
 from PIL import Image, ImageFont
 from safetensors.torch import save_file
 
@@ -202,6 +203,32 @@ def test_text_is_wrapped_to_the_room():
 def test_shipped_weights_load_and_are_small():
     assert problem.WEIGHTS.stat().st_size <= 8e6
     assert load_network()(torch.zeros(1, 3, 64, 64), torch.ones(1), torch.zeros(1, dtype=torch.long)).isfinite().all()
+
+
+@pytest.mark.parametrize("kind", problem.NETWORKS)
+def test_the_file_says_which_network_it_is(kind, tmp_path):
+    net = problem.NETWORKS[kind]()
+    save_file({name: value.contiguous() for name, value in net.state_dict().items()}, tmp_path / "w", {"network": kind})
+    assert type(load_network(tmp_path / "w")) is problem.NETWORKS[kind]
+
+
+def test_weights_of_an_unknown_network_are_refused(tmp_path):
+    save_file({"a": torch.zeros(1)}, tmp_path / "w", {"network": "vit"})
+    with pytest.raises(ValueError, match="for a network 'vit'; expected one of unet, dit"):
+        load_network(tmp_path / "w")
+
+
+def test_a_transformer_starts_at_zero_and_follows_time_and_class():
+    net, x = DemoDiT(), torch.randn(2, 3, 64, 64)
+    t, labels = torch.tensor([0.2, 0.7]), torch.tensor([1, 2])
+    assert not net(x, t, labels).any()
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.05)
+    base = net(x, t, labels)
+    assert base.shape == x.shape
+    torch.testing.assert_close(net(x[:1], t[:1], labels[:1]), base[:1])
+    for other in (net(x, t / 2, labels), net(x, t, labels + 1)):
+        assert (other - base).flatten(1).norm(dim=1).min() > 1e-3
 
 
 def test_demo_writes_pictures_and_valid_json(tmp_path, capsys):
