@@ -37,7 +37,7 @@ class Gap:
         """
         # sum of w_j times j's place in the gap: 0 at the REAL step before it, 1 at the one after
         late = (self.moment - before.sigma * self.weight) / (sigma - before.sigma)
-        return (value * late).add_(before.value, alpha=self.weight - late).sub_(self.used).mul_(sigma)
+        return self.used.sub(value, alpha=late).sub_(before.value, alpha=self.weight - late).mul_(-sigma)
 
 
 def land(denoised, delta, sigma, sigma_next):

@@ -10,10 +10,11 @@ def dot(a, b):
 
 
 def weighted_sum(values, weights):
-    """``sum_i weights[i] * values[i]``, a new tensor."""
-    total = values[0] * weights[0]
-    for value, weight in zip(values[1:], weights[1:], strict=True):
-        total.add_(value * weight)
+    """``sum_i weights[i] * values[i]``, a new tensor; the last weight is what the others leave of 1."""
+    *others, last = values
+    total = torch.lerp(last, others[0], weights[0])  # with two values, the common case, this reads each once
+    for value, weight in zip(others[1:], weights[1:-1], strict=True):
+        total.add_((value - last).mul_(weight))
     return total
 
 

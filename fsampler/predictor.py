@@ -1,7 +1,5 @@
 """What the model would say next: the history, the polynomial through it, and what its misses have taught."""
 
-import torch
-
 from .extrapolate import newest, usable_order
 from .history import Entry, History
 from .norms import dot, norm, rms, weighted_sum
@@ -24,13 +22,10 @@ class Predictor:
 
     def predict(self, x, sigma):
         """The value a SKIP at ``(x, sigma)`` would use, stabilized; None while the history is too short."""
-        known = self._extrapolate(sigma)
-        if known is None:
+        value = self._extrapolate(sigma, self.alpha)
+        if value is None:
             return None
-        value, last = known
         stabilizer = self.config.stabilizer
-        if stabilizer == "trend" and self.alpha is not None:
-            value = torch.lerp(last, value, self.alpha)
         if "learning" in stabilizer and self.ratio is not None:
             value = value / self.ratio
         if "gradient" in stabilizer:
@@ -57,10 +52,10 @@ class Predictor:
         Curvature is the second divided difference of epsilon in sigma over rms(denoised): the miss of the straight line
         over the distances to its two nodes.
         """
-        known = self._extrapolate(sigma)
-        if known is None or not self.history.below(sigma):
+        predicted = self._extrapolate(sigma)
+        if predicted is None or not self.history.below(sigma):
             return None
-        predicted, last = known
+        last = self.history.entries[-1].value
         if "learning" in self.config.stabilizer and len(self.history) >= 3:
             self.ratio = learn_ratio(self.ratio, predicted, value, self.config.beta)
         change, trend = value - last, predicted.sub_(last)
@@ -84,10 +79,13 @@ class Predictor:
         """Go on in another space, from one REAL value of it."""
         self.space, self.history.entries = space, [Entry(sigma, value)]
 
-    def _extrapolate(self, sigma):
-        """The polynomial through the newest REAL values at ``sigma``, and the newest one; None with fewer than 2."""
+    def _extrapolate(self, sigma, alpha=None):
+        """The polynomial through the newest REAL values at ``sigma``, or ``alpha`` of the way there from the newest;
+        None with fewer than 2."""
         order = usable_order(self.config.order, len(self.history))
         if order is None:
             return None
         entries, weights = newest(self.history.entries, order, self.config.nodes, sigma)
-        return weighted_sum([entry.value for entry in entries], weights), entries[-1].value
+        if alpha is not None:
+            weights = [alpha * weight for weight in weights]  # the newest value takes the rest
+        return weighted_sum([entry.value for entry in entries], weights)

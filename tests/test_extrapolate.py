@@ -2,8 +2,11 @@
 
 import pytest
 import torch
+from comfyui_fsampler.fsampler import Config
 from comfyui_fsampler.fsampler.extrapolate import lagrange_weights, newest, usable_order
 from comfyui_fsampler.fsampler.history import Entry
+from comfyui_fsampler.fsampler.norms import weighted_sum
+from comfyui_fsampler.fsampler.predictor import Predictor
 
 PAPER = {2: [-1, 2], 3: [1, -3, 3], 4: [-1, 4, -6, 4]}  # oldest first
 UNEVEN = [14.6, 9.1, 8.7, 2.0]
@@ -70,3 +73,29 @@ def test_the_newest_entries_take_part(order):
         used, found = newest(history, order, nodes, 1.5)
         assert [float(entry.value) for entry in used] == [7.0, 1.0, -2.0, 5.0, 0.5][-order:]
         assert found == pytest.approx(weights)
+
+
+@pytest.mark.parametrize("order", PAPER)
+@pytest.mark.parametrize("nodes", [UNEVEN, [1.0, 2.0, 3.0, 4.0]])
+def test_weighted_values_follow_a_polynomial_each_sample_at_its_own_place(order, nodes):
+    at = torch.tensor([1.3, 9.4], dtype=torch.float64).reshape(2, 1, 1)
+    scale = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(order), dtype=torch.float64)
+    curve = lambda sigma: scale * sum((i + 1) * sigma**i for i in range(order))  # noqa: E731
+    values = [curve(node) for node in nodes[-order:]]
+    torch.testing.assert_close(weighted_sum(values, lagrange_weights(nodes[-order:], at)), curve(at))
+
+
+@pytest.mark.parametrize("order", PAPER)
+@pytest.mark.parametrize("nodes", ["sigma", "index"])
+def test_the_trend_scales_the_change_since_the_newest_value_at_every_order(order, nodes):
+    predictor = Predictor(Config.parse("calls:9", order=order, nodes=nodes, space="denoised"))
+    values = torch.randn(order, 2, 3, generator=torch.Generator().manual_seed(order), dtype=torch.float64)
+    for sigma, value in zip(UNEVEN[-order:], values, strict=True):
+        predictor.remember(value, value, value, sigma)
+    sigma = torch.tensor(1.5, dtype=torch.float64)
+    _, weights = newest(predictor.history.entries, order, nodes, sigma)
+    bare = sum(weight * value for weight, value in zip(weights, values, strict=True))
+    torch.testing.assert_close(predictor.predict(values[-1], sigma), bare)
+    predictor.alpha = torch.tensor([[0.0], [0.7]], dtype=torch.float64)
+    expected = torch.lerp(values[-1], bare, predictor.alpha)
+    torch.testing.assert_close(predictor.predict(values[-1], sigma), expected)
