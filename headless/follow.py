@@ -31,7 +31,7 @@ class Listener:
         scheme, _, rest = server.address.partition("://")
         self.address = f"{'wss' if scheme == 'https' else 'ws'}://{rest}/ws?{urlencode({'clientId': client_id})}"
         self.header = [f"Authorization: Bearer {server.token}"] if server.token else []
-        self.timeout, self.socket = server.timeout, None
+        self.timeout, self.authorities, self.socket = server.timeout, server.authorities, None
 
     def close(self):
         if self.socket is not None:
@@ -60,7 +60,7 @@ class Listener:
         port = parts.port or (443 if parts.scheme == "wss" else 80)
         wire = socket.create_connection((parts.hostname, port), timeout)
         if parts.scheme == "wss":
-            return ssl.create_default_context().wrap_socket(wire, server_hostname=parts.hostname)
+            return ssl.create_default_context(cafile=self.authorities).wrap_socket(wire, server_hostname=parts.hostname)
         return wire
 
     def receive(self):

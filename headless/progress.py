@@ -47,7 +47,9 @@ class Progress:
         calls = ", ".join(f"{one.get('calls')}/{one.get('evaluations')} calls" for one in record["reports"])
         with self.lock:
             self.all.update()
-            text = f"{job} on {name}: {calls or 'no report'}, {seconds:.1f} s, {len(record['images'])} pictures"
+            parts = [calls or "no report", f"{seconds:.1f} s", _count(record["images"], "picture")]
+            parts += [_count(record["files"], "other file")] if record["files"] else []
+            text = f"{job} on {name}: {', '.join(parts)}"
             self.say("\n  ".join([text, *record["left"]]))
 
     def idle(self, name):
@@ -59,3 +61,7 @@ class Progress:
         with self.lock:
             for bar in (*self.bars.values(), self.all):
                 bar.close()
+
+
+def _count(found, what):
+    return f"{len(found)} {what}{'s' if len(found) != 1 else ''}"

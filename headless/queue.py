@@ -3,6 +3,7 @@
 import argparse
 import os
 import threading
+import time
 from pathlib import Path
 
 from . import address
@@ -50,8 +51,9 @@ def run(args):
     out = getattr(args, "out", None) or Path("out/queue") / Path(args.file).stem
     with Store(out, token).opened(plan, Path(args.file).name) as store:
         left = [job for job in plan.jobs if store.finished(job) is None]
+        began = time.monotonic()
         board = _work(plan, left, store, addresses, args.timeout, token) if left else Board([], {})
-        return _closing(plan, left, board, out)
+        return _closing(plan, left, board, time.monotonic() - began, out)
 
 
 def plan_of(args):
@@ -108,7 +110,7 @@ def _work(plan, left, store, addresses, timeout, token):
     return board
 
 
-def _closing(plan, left, board, out):
+def _closing(plan, left, board, seconds, out):
     """The lines to print. Raises ValueError if jobs are left."""
     gone = "; ".join(f"{name} {why}" for name, why in board.gone.items())
     if board.waiting:
@@ -117,6 +119,7 @@ def _closing(plan, left, board, out):
         raise ValueError(f"{len(board.waiting)} of {len(plan.jobs)} jobs are not done: {said}; {AGAIN}")
     before = len(plan.jobs) - len(left)
     lines = [f"{len(plan.jobs)} jobs done" + (f", {before} of them before" if before else "")]
+    lines += [f"{len(left)} in {seconds:.1f} s, by server:"] if left else []
     lines += [f"  {name}: {count}" for name, count in board.done.items()]
     lines += [f"gone: {gone}"] if gone else []
     return "\n".join([*lines, f"in {out}; to look at them: fsampler compare {str(out)!r}"])

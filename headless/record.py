@@ -2,15 +2,16 @@
 
 import json
 import time
+from functools import partial
 
-from .images import ending, listed
 from .names import slug
+from .outputs import PICTURES, ending, listed
 from .prompt import title
 from .wiring import SHOW
 
 
 def record_of(job, prompt, entry, server, prompt_id, by_node):
-    """The record without its pictures. The history's prompt is left out: plan, mode and seed say it."""
+    """The record without its files. The history's prompt is left out: plan, mode and seed say it."""
     outputs = entry.get("outputs") if isinstance(entry.get("outputs"), dict) else {}
     status = entry.get("status") if isinstance(entry.get("status"), dict) else {}
     reports = list(_reports(outputs, prompt))
@@ -24,25 +25,30 @@ def record_of(job, prompt, entry, server, prompt_id, by_node):
         "seconds": None if cached else _seconds(status), "cached": cached,
         "sampling_seconds": round(sum(sampling), 4) if sampling and None not in sampling and not cached else None,
         "nodes": {number: round(seconds, 4) for number, seconds in by_node.items()},
-        "reports": reports, "images": [], "left": [], "history": {"outputs": outputs, "status": status},
+        "reports": reports, "images": [], "files": [], "left": [], "history": {"outputs": outputs, "status": status},
     }  # fmt: skip
 
 
-def with_pictures(record, prompt, server, store):
-    """Fetch the pictures of a record's history and keep them; what is not a picture is named under ``left``."""
+def with_files(record, prompt, server, store):
+    """Fetch the files of a record's history and keep them; what the server does not give is named under ``left``."""
     key = f"{slug(record['mode'])}_seed-{record['seed']}"
     for number, index, file in listed(record["history"]["outputs"], prompt):
-        data = server.view(file)
-        kind = ending(data) if data is not None else None
-        if kind is None:
-            why = "not PNG, JPEG or WebP" if data is not None else "the server does not give it"
-            record["left"].append(f"{file['filename']!r} of node {title(prompt, number)!r}: {why}")
+        stem = f"{key}_{slug(number)}_{index}"
+        kept = store.bring(partial(server.view, file), partial(_place, stem))
+        if kept is None:
+            said = f"{file['filename']!r} of node {title(prompt, number)!r}"
+            record["left"].append(f"{said}: the server does not give it")
             continue
-        name = f"{key}_{slug(number)}_{index}.{kind}"
-        store.image(name, data)
-        record["images"].append({
-            "file": name, "bytes": len(data), "node": number, "title": title(prompt, number), "index": index,
+        folder, _, name = kept[0].partition("/")
+        record[folder].append({
+            "file": name, "bytes": kept[1], "node": number, "title": title(prompt, number), "index": index,
+            "named": file["filename"],
         })  # fmt: skip
+
+
+def _place(stem, head):
+    kind = ending(head)
+    return f"{'images' if kind in PICTURES else 'files'}/{stem}.{kind}"
 
 
 def _reports(outputs, prompt):

@@ -1,5 +1,7 @@
 """What a server says against a prompt, in the words of the user's workflow."""
 
+import re
+
 from .prompt import title
 
 
@@ -10,8 +12,17 @@ class Refused(Exception):
         error = answer.get("error")
         error = error if isinstance(error, dict) else {"message": error}
         self.lines = list(_lines(answer.get("node_errors"), prompt))
-        self.lines = self.lines or [" ".join(str(error.get(key) or "") for key in ("message", "details")).strip()]
+        self.lines = self.lines or [_whole(error, prompt)]
         super().__init__("; ".join(self.lines))
+
+
+def _whole(error, prompt):
+    """An error that is not among those of the nodes; its details may name one all the same."""
+    said = " ".join(str(error.get(key) or "") for key in ("message", "details")).strip()
+    found = re.search("^Node ID '#(.+)'$", str(error.get("details")))
+    if found is None or found[1] not in prompt:
+        return said
+    return f"node {title(prompt, found[1])!r} ({found[1]}), class {prompt[found[1]].get('class_type')!r}: {said}"
 
 
 def _lines(errors, prompt):

@@ -1,16 +1,17 @@
 """One ComfyUI server: what is asked of it over HTTP. Nothing but the named host is spoken to: no proxy, no redirect."""
 
+import io
 import json
 import re
 
 import requests
 
-from .images import MOST
+from . import tls
 from .refusal import Refused
 
 OLDEST = (0, 3, 64)
 CONNECT, ANSWER = 5, 60  # seconds
-MOST_JSON = 512 * 2**20  # bytes
+MOST_JSON, MOST_FILE = 512 * 2**20, 8 * 2**30  # bytes
 
 
 class Gone(Exception):
@@ -26,6 +27,7 @@ class Server:
         self.token = token
         self.session = requests.Session()
         self.session.trust_env = False  # a proxy or .netrc of the environment is no host that the user named
+        self.authorities = self.session.verify = tls.authorities()
         if token:
             self.session.headers["Authorization"] = f"Bearer {token}"
 
@@ -69,21 +71,23 @@ class Server:
             except requests.RequestException:
                 return
 
-    def view(self, file):
-        """The bytes of a picture that the history names, None if the server does not give it."""
-        return self._ask("GET", "view", params=file, accept=None, most=MOST)
+    def view(self, file, sink):
+        """Write a file that the history names to ``sink``; False if the server does not give it."""
+        return self._ask("GET", "view", params=file, sink=sink, most=MOST_FILE)
 
     def _json(self, method, path, body=None, accept=(200,)):
-        answer = self._ask(method, path, body, accept=accept)
+        answer = io.BytesIO()
+        self._ask(method, path, body, accept=accept, sink=answer)
         try:
-            value = json.loads(answer)
+            value = json.loads(answer.getvalue())
         except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
             value = None
         if not isinstance(value, dict):
             raise Gone(f"answers /{path.partition('/')[0]} with something else than JSON; expected a ComfyUI")
         return value
 
-    def _ask(self, method, path, body=None, params=None, accept=(200,), most=MOST_JSON):
+    def _ask(self, method, path, body=None, params=None, accept=None, sink=None, most=MOST_JSON):
+        """Write the answer to ``sink``. With ``accept`` another status is an error, without it False."""
         times = min(CONNECT, self.timeout), min(ANSWER, self.timeout)
         short = f"/{path.partition('/')[0]}"
         try:
@@ -91,24 +95,26 @@ class Server:
                 method, f"{self.address}/{path}", data=body, params=params, timeout=times, stream=True,
                 allow_redirects=False, headers={"Content-Type": "application/json"} if body else None,
             ) as answer:  # fmt: skip
-                data = bytearray()
-                for part in answer.iter_content(2**16):
-                    data += part
-                    if len(data) > most:
-                        raise Gone(f"answers {short} with more than {most >> 20} MiB")
-                if accept is None and answer.status_code not in (200, 401):
-                    return None
-                if answer.status_code in (401, 403):
+                status = answer.status_code
+                if accept is None and status not in (200, 401):
+                    return False
+                if status in (401, 403):
                     wants = "does not accept the token in" if self.token else "wants a token; set"
-                    raise Gone(f"answers {answer.status_code}: {wants} FSAMPLER_TOKEN")
-                if answer.status_code not in (accept or (200,)):
-                    raise Gone(f"answers {short} with status {answer.status_code}")
-                return bytes(data)
+                    raise Gone(f"answers {status}: {wants} FSAMPLER_TOKEN")
+                if status not in (accept or (200,)):
+                    raise Gone(f"answers {short} with status {status}")
+                got = 0
+                for part in answer.iter_content(2**16):
+                    got += len(part)
+                    if got > most:
+                        raise Gone(f"answers {short} with more than {most >> 20} MiB")
+                    sink.write(part)
+                return True
         except requests.Timeout:
             raise Gone(f"does not answer {short} within {times[1]:g} s") from None
         except requests.RequestException as error:
-            raise Gone(f"{'refuses or drops' if isinstance(error, requests.ConnectionError) else 'breaks'} "
-                       f"the connection ({type(error).__name__})") from None  # fmt: skip
+            verb = "refuses or drops" if isinstance(error, requests.ConnectionError) else "breaks"
+            raise Gone(tls.fault(error) or f"{verb} the connection ({type(error).__name__})") from None
 
 
 def version_of(text):

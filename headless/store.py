@@ -4,6 +4,7 @@
     prompt.json        the prompt, as FILE and --set made it
     jobs/KEY.json      a finished job: pictures, reports, history, seconds
     images/KEY_*.png   its pictures
+    files/KEY_*.webm   its other files
     started/KEY.json   a job that a server has: which one, and under which id
 """
 
@@ -13,7 +14,10 @@ import os
 import tempfile
 from pathlib import Path
 
+from .outputs import HEAD
+
 VERSION = 1
+KEPT = ("images", "files")  # folders, and the lists of a record that say what is in them
 _TEMPORARY = ".writing-"
 
 
@@ -27,7 +31,7 @@ class Store:
     def opened(self, plan, source):
         """Hold DIR for this plan. Raises ValueError if it holds another, or if another process works on it."""
         with self._named():
-            for name in ("jobs", "images", "started"):
+            for name in ("jobs", *KEPT, "started"):
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
         with _locked(self.folder / ".lock"):
             for left in self.folder.rglob(f"{_TEMPORARY}*"):  # of a process that was killed
@@ -49,14 +53,17 @@ class Store:
             yield self
 
     def finished(self, job):
-        """The record of a job if it is finished and its pictures are there, else None."""
+        """The record of a job if it is finished and its files are there, else None."""
         record = self._read(f"jobs/{job.key}.json")
         return record if record is not None and self.is_whole(record) else None
 
     def is_whole(self, record):
-        """Are all pictures of a record there, as large as they were?"""
-        images = record.get("images")
-        return isinstance(images, list) and all(_is_there(self.folder / "images", image) for image in images)
+        """Are all files of a record there, as large as they were?"""
+        lists = {"images": record.get("images"), "files": record.get("files", [])}  # older records have no files
+        return all(
+            isinstance(files, list) and all(_is_there(self.folder / name, file) for file in files)
+            for name, files in lists.items()
+        )
 
     def started(self, job):
         """``(server, prompt id)`` of a job that was given to a server and not brought back, or None."""
@@ -71,9 +78,19 @@ class Store:
         """Forget that it was started."""
         (self.folder / f"started/{job.key}.json").unlink(missing_ok=True)
 
-    def image(self, name, data):
-        """Keep a picture under a name of ours."""
-        self._write(f"images/{name}", data)
+    def bring(self, fill, place_of):
+        """Keep what ``fill(file)`` writes, at the place in DIR that ``place_of`` says for how it begins.
+
+        ``(place, bytes)``, or None if ``fill`` says False.
+        """
+        with self._beside(self.folder / "files") as file:
+            if not fill(file):
+                return None
+            file.seek(0)
+            place = place_of(file.read(HEAD))
+            size = file.seek(0, os.SEEK_END)
+            self._move(file, place)
+            return place, size
 
     def finish(self, job, record):
         self._write(f"jobs/{job.key}.json", record)
@@ -91,18 +108,28 @@ class Store:
         if not isinstance(content, bytes):
             text = json.dumps(content, indent=1)
             content = (text.replace(self.secret, "***") if self.secret else text).encode()
-        place = self.folder / name
-        with self._named():
-            number, beside = tempfile.mkstemp(prefix=_TEMPORARY, dir=place.parent)
+        with self._beside((self.folder / name).parent) as file:
+            file.write(content)
+            self._move(file, name)
+
+    @contextlib.contextmanager
+    def _beside(self, folder):
+        """A file to write into; it is gone afterwards unless it was moved."""
+        with self._named(), tempfile.NamedTemporaryFile(dir=folder, prefix=_TEMPORARY, delete=False) as file:
             try:
-                with open(number, "wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.chmod(beside, 0o644)
-                os.replace(beside, place)
+                yield file
             finally:
-                Path(beside).unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # what could not be written is tried once more
+                    file.close()
+                Path(file.name).unlink(missing_ok=True)
+
+    def _move(self, file, name):
+        """Such a file to its place in DIR, whole."""
+        file.flush()
+        os.fsync(file.fileno())
+        file.close()
+        os.chmod(file.name, 0o644)
+        os.replace(file.name, self.folder / name)
 
     @contextlib.contextmanager
     def _named(self):

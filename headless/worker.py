@@ -5,7 +5,7 @@ import time
 import uuid
 
 from .follow import Listener, Stopped, follow
-from .record import record_of, with_pictures
+from .record import record_of, with_files
 from .refusal import Refused, failure
 from .server import Gone
 
@@ -89,7 +89,7 @@ class Worker(threading.Thread):
         record = record_of(job, prompt, entry, self.server.address, prompt_id, {} if kept else spent.by_node)
         record["warm"], self.warm = self.warm and not kept, True
         record["left"] += left
-        with_pictures(record, prompt, self.server, self.store)
+        with_files(record, prompt, self.server, self.store)
         self.store.finish(job, record)
         self.progress.end(self.server.name, job, record, time.monotonic() - began)
 

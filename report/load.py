@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
@@ -12,12 +12,16 @@ MOST_PIXELS = 100_000_000
 
 @dataclass
 class Job:
-    """A finished job; ``record`` is its file, ``images`` are PIL RGB pictures by ``(node, index)``."""
+    """A finished job; ``record`` is its file, ``images`` are PIL RGB pictures by ``(node, index)``.
+
+    ``links`` are ``(place in the folder, what to call it)`` of what is not compared, or not as a whole.
+    """
 
     mode: str
     seed: int
     record: dict
     images: dict
+    links: list = field(default_factory=list)
 
     @property
     def reports(self):
@@ -45,33 +49,59 @@ def load(folder):
         if record is None or not isinstance(record.get("mode"), str) or not isinstance(record.get("seed"), int):
             remarks.append(f"{path.name} is not whole; the same fsampler queue command runs it again")
             continue
-        jobs.append(Job(record["mode"], record["seed"], record, dict(_pictures(folder, record, remarks))))
+        links = []
+        images = dict(_pictures(folder, record, remarks, links))
+        links += _files(folder, record, remarks)
+        jobs.append(Job(record["mode"], record["seed"], record, images, links))
     modes, seeds = [str(mode) for mode in plan["modes"]], _list(plan.get("seeds"))
     if missing := len(modes) * len(seeds) - len(jobs):
         remarks.append(f"{missing} of {len(modes) * len(seeds)} jobs are not finished")
     return modes, jobs, remarks
 
 
-def _pictures(folder, record, remarks):
-    for image in _list(record.get("images")):
-        name = image.get("file") if isinstance(image, dict) else None
-        if not isinstance(name, str) or name != Path(name).name or not isinstance(image.get("node"), str):
-            remarks.append(f"a picture of {record['mode']} seed {record['seed']} has no name that is only a name")
-            continue
+def _pictures(folder, record, remarks, links):
+    for image, name in _named(record, "images", remarks):
         try:
-            index = image.get("index")
-            yield (image["node"], index if isinstance(index, int) else 0), _open(folder / "images" / name)
+            picture, frames = _open(folder / "images" / name)
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # PIL says all of these
             remarks.append(f"{name} cannot be read: {error}")
+            continue
+        if frames > 1:
+            links.append((f"images/{name}", f"{_called(image)}: {frames} frames, of which the first is compared"))
+        index = image.get("index")
+        yield (image["node"], index if isinstance(index, int) else 0), picture
+
+
+def _files(folder, record, remarks):
+    for file, name in _named(record, "files", remarks):
+        if (folder / "files" / name).is_file():
+            yield f"files/{name}", _called(file)
+        else:
+            remarks.append(f"{name} is missing; the same fsampler queue command runs its job again")
+
+
+def _named(record, key, remarks):
+    """``(entry, name)`` of the files in a list of a record; a name that is a way elsewhere is none."""
+    for entry in _list(record.get(key)):
+        name = entry.get("file") if isinstance(entry, dict) else None
+        if not isinstance(name, str) or name != Path(name).name or not isinstance(entry.get("node"), str):
+            remarks.append(f"a file of {record['mode']} seed {record['seed']} has no name that is only a name")
+            continue
+        yield entry, name
+
+
+def _called(entry):
+    return f"{entry.get('named') or entry['file']} of {entry.get('title') or 'node'} {entry['node']}"
 
 
 def _open(path):
+    """The first frame, and how many there are."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         with Image.open(path) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise ValueError(f"{image.width}x{image.height} pixels")
-            return image.convert("RGB")
+            return image.convert("RGB"), getattr(image, "n_frames", 1)
 
 
 def _json(path):

@@ -4,6 +4,7 @@ import base64
 import html
 import io
 from pathlib import Path
+from urllib.parse import quote
 
 from .charts import curve, steps
 from .figures import FULL, GAIN, difference
@@ -15,11 +16,11 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-s
 
 def page(title, rows, jobs, pairs, remarks):
     """The HTML. ``pairs`` are in the order of ``figures.pairs``."""
-    by_seed = {}
-    for pair in pairs:
-        by_seed.setdefault(pair.seed, []).append(pair)
     found = {(job.mode, job.seed): job for job in jobs}
-    links = "".join(f'<a href="#seed-{seed}">seed {seed}</a>' for seed in by_seed)
+    modes = [row["mode"] for row in rows if row["mode"] != FULL]
+    seeds = [seed for mode, seed in sorted(found) if mode == FULL and any((other, seed) in found for other in modes)]
+    links = "".join(f'<a href="#seed-{seed}">seed {seed}</a>' for seed in seeds)
+    drawn = curve(rows)
     return "".join([
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
@@ -30,11 +31,11 @@ def page(title, rows, jobs, pairs, remarks):
         "full size; 1 and 'identical' are no difference.</p>",
         "".join(f"<p><strong>{escape(remark)}</strong></p>" for remark in remarks),
         table(rows),
-        f'<div class="scroll" tabindex="0" role="region" aria-label="Curve">{curve(rows)}</div>',
+        drawn and f'<div class="scroll" tabindex="0" role="region" aria-label="Curve">{drawn}</div>',
         f'<nav aria-label="Seeds">{links}</nav>',
         '<p class="key">Steps:<span class="real"></span>model called<span class="skip"></span>predicted'
         '<span class="estimate"></span>estimated error, of the run\'s largest</p>',
-        *(_seed(seed, these, found) for seed, these in by_seed.items()),
+        *(_seed(seed, modes, [pair for pair in pairs if pair.seed == seed], found) for seed in seeds),
         f"</main><script>{_file('page.js')}</script></body></html>\n",
     ])  # fmt: skip
 
@@ -62,7 +63,7 @@ def table(rows):
     )
 
 
-def _seed(seed, pairs, found):
+def _seed(seed, modes, pairs, found):
     full = found[FULL, seed]
     places = list(dict.fromkeys((pair.node, pair.index) for pair in pairs))
     parts = [f'<section><h2 id="seed-{seed}">Seed {seed}</h2><div class="modes">']
@@ -73,7 +74,7 @@ def _seed(seed, pairs, found):
             f"<figcaption>node {escape(place[0])}</figcaption></figure>"
         )
     parts.append(f"</div>{_facts(full)}{_charts(full)}</article>")
-    for mode in dict.fromkeys(pair.mode for pair in pairs):
+    for mode in (mode for mode in modes if (mode, seed) in found):
         parts.append(f"<article><h3>{escape(mode)}</h3>")
         for pair in (pair for pair in pairs if pair.mode == mode):
             parts.append(_pair(pair, _id(seed, FULL, places.index((pair.node, pair.index)))))
@@ -107,7 +108,9 @@ def _facts(job):
         "calls": calls, "seconds": number(job.seconds(), 2), "sampling s": number(job.seconds("sampling_seconds"), 2),
         "server": str(job.record.get("server", "-")) + ("" if job.record.get("warm") else " (first run there)"),
     }  # fmt: skip
-    return f"<dl>{''.join(f'<div><dt>{name}</dt><dd>{escape(text)}</dd></div>' for name, text in facts.items())}</dl>"
+    told = "".join(f"<div><dt>{name}</dt><dd>{escape(text)}</dd></div>" for name, text in facts.items())
+    links = "".join(f'<li><a href="{quote(place)}">{escape(name)}</a></li>' for place, name in job.links)
+    return f"<dl>{told}</dl>" + (f'<ul class="files">{links}</ul>' if links else "")
 
 
 def _charts(job):

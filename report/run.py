@@ -27,16 +27,22 @@ def run(args):
     """Write the three files; the lines to print. Raises ValueError if there is nothing to compare."""
     modes, jobs, remarks = load(args.folder)
     compared = list(pairs(modes, jobs))
-    if not compared:
-        why = "" if any(job.mode == FULL for job in jobs) else f", for lack of runs of mode {FULL}"
+    full = {job.seed for job in jobs if job.mode == FULL}
+    if not any(job.mode != FULL and job.seed in full for job in jobs):
+        why = "" if full else f", for lack of runs of mode {FULL}"
         told = "".join(f"; {remark}" for remark in remarks[:3])
         raise ValueError(f"nothing to compare in {str(args.folder)!r}{why}{told}; expected a mode beside the full run")
+    if not compared:
+        remarks.append("there are no pictures of the same node in two modes; only calls and seconds are compared")
     servers = {str(job.record.get("server")) for job in jobs}
     if len(servers) > 1:
         remarks.append(f"the seconds are of {len(servers)} servers; they tell about the modes only if those are alike")
     rows, lines = summary(modes, jobs, compared), list(_lines(jobs, compared))
     title = getattr(args, "title", None) or args.folder.resolve().name
-    whole = {"summary": rows, "pictures": lines, "remarks": remarks}
+    files = [
+        {"mode": job.mode, "seed": job.seed, "file": place, "name": name} for job in jobs for place, name in job.links
+    ]
+    whole = {"summary": rows, "pictures": lines, "files": files, "remarks": remarks}
     write_files(args.folder, {
         "report.html": page(title, rows, jobs, compared, remarks).encode("utf-8", "replace"),
         "report.json": (json.dumps(whole, indent=1) + "\n").encode(),

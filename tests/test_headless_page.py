@@ -129,6 +129,69 @@ class TestCommand:
         assert any("no name that is only a name" in remark for remark in remarks)
 
 
+class TestOtherFiles:
+    def add(self, folder, **entry):
+        (folder / "files").mkdir(exist_ok=True)
+        for path in (folder / "jobs").iterdir():
+            name = f"{path.stem}.webm"
+            file = {"file": name, "bytes": 4, "node": "7", "title": "Save", "named": "vidéo.webm"} | entry
+            (folder / "files" / name).write_bytes(b"data")
+            path.write_text(json.dumps(json.loads(path.read_text()) | {"files": [file]}))
+        return folder
+
+    def links(self, folder):
+        return re.findall(r'<a href="([^"#]+)">([^<]*)', (folder / "report.html").read_text())
+
+    def test_they_are_links_beside_the_pictures(self, tmp_path, capsys):
+        folder = self.add(write(tmp_path / "a"))
+        assert compare(folder, capsys)[0] == 0
+        found = self.links(folder)
+        assert sorted(place for place, _ in found) == [f"files/{at}-{seed}.webm" for at in (0, 1) for seed in (1, 2)]
+        assert {name for _, name in found} == {"vidéo.webm of Save 7"}
+        assert all((folder / place).is_file() for place, _ in found)
+        assert len(json.loads((folder / "report.json").read_text())["files"]) == 4
+
+    def test_without_any_picture_calls_and_seconds_are_compared(self, tmp_path, capsys):
+        folder = self.add(write(tmp_path / "a"))
+        for path in (folder / "jobs").iterdir():
+            path.write_text(json.dumps(json.loads(path.read_text()) | {"images": []}))
+        code, out, _ = compare(folder, capsys)
+        page = (folder / "report.html").read_text()
+        assert code == 0 and "there are no pictures" in out and len(self.links(folder)) == 4
+        assert page.count("<article>") == 4 and page.count('class="steps"') == 4 and "<img" not in page
+
+    def test_of_moving_pictures_the_first_is_compared_and_all_are_a_link(self, tmp_path, capsys):
+        folder = write(tmp_path / "a", seeds=(1,))
+        for path in (folder / "jobs").iterdir():
+            record = json.loads(path.read_text())
+            name = path.stem + ".webp"
+            frames = [picture(value, noise=record["mode"] == "fast") for value in (0, 9)]
+            frames[0].save(folder / "images" / name, save_all=True, append_images=frames[1:], lossless=True)
+            record["images"][0]["file"] = name
+            path.write_text(json.dumps(record))
+        assert compare(folder, capsys)[0] == 0
+        assert self.links(folder) == [
+            (f"images/{at}-1.webp", f"{at}-1.webp of Save 9: 2 frames, of which the first is compared") for at in (0, 1)
+        ]  # fmt: skip
+        assert len(json.loads((folder / "report.json").read_text())["pictures"]) == 2
+
+    @pytest.mark.parametrize("change, remark", [
+        ({"file": "../../outside.webm"}, "no name that is only a name"), ({"file": "none.webm"}, "is missing"),
+        ({"file": 3}, "no name that is only a name"),
+    ])  # fmt: skip
+    def test_what_is_no_file_here_is_named_and_no_link(self, change, remark, tmp_path, capsys):
+        (tmp_path / "outside.webm").write_bytes(b"")
+        folder = self.add(write(tmp_path / "a"), **change)
+        code, out, _ = compare(folder, capsys)
+        assert code == 0 and remark in out and self.links(folder) == []
+
+    def test_hostile_names_stay_text(self, tmp_path, capsys):
+        folder = self.add(write(tmp_path / "a"), named=HOSTILE, title=HOSTILE)
+        assert compare(folder, capsys)[0] == 0
+        page = (folder / "report.html").read_text()
+        assert page.count("<script>") == 1 and "<img src=x" not in page and "&lt;img src=x" in page
+
+
 class TestFigures:
     def job(self, mode, image, seed=1, **record):
         return Job(mode, seed, record, {("9", 0): image})

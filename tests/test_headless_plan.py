@@ -5,8 +5,8 @@ import zlib
 
 import pytest
 from comfyui_fsampler.headless import address
-from comfyui_fsampler.headless.images import ending, listed
 from comfyui_fsampler.headless.names import slug
+from comfyui_fsampler.headless.outputs import ending, listed
 from comfyui_fsampler.headless.plan import Job, Plan, parse_modes, parse_seeds
 from comfyui_fsampler.headless.prompt import read_prompt, set_value
 from comfyui_fsampler.headless.refusal import Refused, failure
@@ -224,20 +224,32 @@ class TestAddress:
 
 
 @pytest.mark.parametrize("data, kind", [
-    (b"\x89PNG\r\n\x1a\n..", "png"), (b"\xff\xd8\xff\xe0", "jpg"), (b"RIFF\0\0\0\0WEBPVP8 ", "webp"), (b"<svg>", None),
-    (b"", None), (b"RIFF\0\0\0\0AVI ", None), (b"MZ", None),
+    (b"\x89PNG\r\n\x1a\n..", "png"), (b"\xff\xd8\xff\xe0", "jpg"), (b"RIFF\0\0\0\0WEBPVP8 ", "webp"),
+    (b"GIF89a", "gif"), (b"RIFF\0\0\0\0AVI ", "avi"), (b"RIFF\0\0\0\0WAVEfmt ", "wav"), (b"fLaC\0", "flac"),
+    (b"\0\0\0\x20ftypisom", "mp4"), (b"\0\0\0\x14ftypqt  ", "mov"), (b"\x1aE\xdf\xa3....webm", "webm"),
+    (b"\x1aE\xdf\xa3....matroska", "mkv"), (b"ID3\x04", "mp3"), (b"OggS" + b"\0" * 24 + b"OpusHead", "opus"),
+    (b"OggS" + b"\0" * 24 + b"\x01vorbis", "ogg"), (b"\x10\0\0\0\0\0\0\0{\"a\":1}", "safetensors"), (b"", "bin"),
+    (b"<svg>", "bin"), (b"MZ", "bin"), (b"#!/bin/sh", "bin"), (b"....\0\0\0\0WEBP", "bin"),
 ])  # fmt: skip
-def test_a_picture_is_what_begins_like_one(data, kind):
+def test_the_ending_is_what_the_first_bytes_say(data, kind):
     assert ending(data) == kind
 
 
-def test_pictures_in_a_history_whatever_a_server_makes_of_it():
+def test_files_in_a_history_whatever_a_server_makes_of_it():
+    """Every list of files counts, whatever its name; pictures first, nothing twice, no input, none of our own."""
     outputs = {
         "1": {"images": [{"filename": "a", "type": "output"}, {"filename": 3}, "b"]}, "2": {"images": 7}, "3": None,
         "4": {"images": [{"filename": "chart"}]},
+        "5": {"gifs": [{"filename": "b.mp4", "format": "x"}], "audio": [{"filename": "c"}], "animated": [True],
+              "videos": [{"filename": "d"}, {"filename": "b.mp4"}], "images": [{"filename": "e"}],
+              "anything": [{"filename": "f", "subfolder": "s"}, {"filename": "g", "type": "input"}], "text": ["h"]},
     }  # fmt: skip
     prompt = {"1": {"class_type": "SaveImage"}, "4": {"class_type": "FSamplerReport"}}
-    assert list(listed(outputs, prompt)) == [("1", 0, {"filename": "a", "subfolder": "", "type": "output"})]
+    found = list(listed(outputs, prompt))
+    assert found[0] == ("1", 0, {"filename": "a", "subfolder": "", "type": "output"})
+    assert [(number, index, file["filename"], file["subfolder"]) for number, index, file in found[1:]] == [
+        ("5", 0, "e", ""), ("5", 1, "b.mp4", ""), ("5", 2, "c", ""), ("5", 3, "d", ""), ("5", 4, "f", "s"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("status, said", [
@@ -256,6 +268,10 @@ def test_a_refusal_names_nodes_and_inputs():
         {"message": "Value too small", "details": "steps", "extra_info": {"input_name": "steps"}},
     ]}}}  # fmt: skip
     assert Refused(answer, prompt()).lines == ["node 'KSampler' (3), input 'steps': Value too small (steps)"]
+    for message in ("Cannot execute because node KSampler does not exist.", "Node 'KSampler' not found."):  # 0.3, 0.33
+        missing = {"error": {"message": message, "details": "Node ID '#3'"}, "node_errors": {}}
+        said = f"node 'KSampler' (3), class 'KSampler': {message} Node ID '#3'"
+        assert Refused(missing, prompt()).lines == [said]
     for odd in ({}, {"error": "busy"}, {"error": None, "node_errors": [3]}, {"node_errors": {"3": None}}):
         assert len(Refused(odd, prompt()).lines) == 1
 

@@ -8,6 +8,7 @@ import sys
 import pytest
 from comfyui_fsampler.headless.board import Board
 from comfyui_fsampler.headless.plan import Job, Plan
+from comfyui_fsampler.headless.server import Gone
 from comfyui_fsampler.headless.store import Store
 
 PROMPT = {"1": {"class_type": "KSampler", "inputs": {"seed": 1, "model": ["2", 0]}},
@@ -24,9 +25,13 @@ def record(job, **changed):
     return {"mode": job.mode, "seed": job.seed, "images": images} | changed
 
 
+def bring(store, place, data):
+    return store.bring(lambda file: file.write(data), lambda head: place)
+
+
 def finish(store, job):
     store.begin(job, "http://a", "id")
-    store.image(f"{job.key}.png", PICTURE)
+    bring(store, f"images/{job.key}.png", PICTURE)
     store.finish(job, record(job))
 
 
@@ -69,6 +74,25 @@ class TestStore:
             images = [{"file": f"../images/{picture.name}", "bytes": len(PICTURE)}]
             store.finish(job, record(job, images=images))
         assert store.finished(job) is None
+
+    def test_a_job_without_another_of_its_files_is_not_finished(self, store):
+        job = plan().jobs[0]
+        assert bring(store, "files/a.webm", PICTURE) == ("files/a.webm", len(PICTURE))
+        store.finish(job, record(job, images=[], files=[{"file": "a.webm", "bytes": len(PICTURE)}]))
+        assert store.finished(job)
+        (store.folder / "files/a.webm").unlink()
+        assert store.finished(job) is None
+
+    def test_what_a_server_does_not_give_or_breaks_off_leaves_nothing(self, store):
+        assert store.bring(lambda file: file.write(b"half") and False, lambda head: "files/x") is None
+
+        def dies(file):
+            file.write(b"half")
+            raise Gone("refuses or drops the connection")
+
+        with pytest.raises(Gone):
+            store.bring(dies, lambda head: "files/x")
+        assert list((store.folder / "files").iterdir()) == []
 
     def test_another_plan_is_refused_and_says_what_differs(self, store, tmp_path):
         folder = tmp_path / "b"
@@ -119,12 +143,12 @@ store = Store({str(tmp_path)!r})
 store.begin(Job("off", 1), "a", "b")
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
-    store.image("big.png", b"x" * 5000)
+    store.bring(lambda file: file.write(b"x" * 5000), lambda head: "images/big.png")
 except ValueError as error:
     sys.stdout.write(str(error))
 """
-    (tmp_path / "images").mkdir()
-    (tmp_path / "started").mkdir()
+    for name in ("images", "files", "started"):
+        (tmp_path / name).mkdir()
     package = tmp_path / "path"
     package.mkdir()
     (package / "comfyui_fsampler").symlink_to(os.path.dirname(os.path.dirname(__file__)))
@@ -133,7 +157,7 @@ except ValueError as error:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment, timeout=120
     )
     assert "cannot write to" in done.stdout and "the same command goes on" in done.stdout
-    assert list((tmp_path / "images").iterdir()) == []
+    assert list((tmp_path / "images").iterdir()) == list((tmp_path / "files").iterdir()) == []
 
 
 class Stop:

@@ -53,3 +53,20 @@ def client(server):
     """A websocket to the server."""
     with server.client() as connected:
         yield connected
+
+
+@pytest.fixture(scope="session")
+def second(comfyui, tmp_path_factory):
+    """Another one beside ``server``."""
+    from server import Server
+
+    with Server(comfyui, tmp_path_factory.mktemp("second") / "base") as running:
+        yield running
+
+
+@pytest.fixture
+def queue(tmp_path):
+    """``fsampler queue`` in a folder of its own."""
+    from queueing import Queue
+
+    return Queue(tmp_path)

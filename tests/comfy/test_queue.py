@@ -1,6 +1,5 @@
 """`fsampler queue` against real ComfyUI servers: the matrix, resuming, servers that die or hang, errors, the token."""
 
-import contextlib
 import json
 import os
 import re
@@ -9,88 +8,18 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import find
 import pytest
 from comfyui_fsampler import cli
-from graphs import custom, decoded, ksampler, ours, sources
-from server import ROOT, Server
+from gate import Gate
+from graphs import decoded, ours, sources
+from queueing import graph, prompts, slow
+from server import Server
 
 TOKEN = "t0ken-of-the-test"
 PNG = b"\x89PNG\r\n\x1a\n"
-
-
-def graph(**changed):
-    sampler = ksampler(**changed)
-    sampler["_meta"] = {"title": "My sampler ü"}
-    return {**sources(), "sampler": sampler, **decoded("sampler", "a picture ü")}
-
-
-def slow(seconds=0.1):
-    """2 seconds a run at 20 steps."""
-    return custom(
-        "slow",
-        euler={"class_type": "KSamplerSelect", "inputs": {"sampler_name": "euler"}},
-        slow={"class_type": "FSamplerTestSlow", "inputs": {"sampler": ["euler", 0], "seconds": seconds}},
-    )  # fmt: skip
-
-
-class Queue:
-    """The command on one file and folder."""
-
-    def __init__(self, folder):
-        self.file, self.out = folder / "a workflow ü.json", folder / "out ü"
-        path = folder / "path"
-        path.mkdir()
-        (path / "comfyui_fsampler").symlink_to(ROOT)
-        self.environment = os.environ | {"PYTHONPATH": str(path), "OMP_NUM_THREADS": "1"}
-
-    def arguments(self, prompt, servers, *more, modes="off,fast", seeds="1-2"):
-        self.file.write_text(prompt if isinstance(prompt, str) else json.dumps(prompt), encoding="utf-8")
-        named = [part for one in servers for part in ("--server", getattr(one, "address", one))]
-        return ["queue", str(self.file), *named, "--modes", modes, "--seeds", seeds, "--out", str(self.out), *more]
-
-    def __call__(self, *given, **named):
-        return cli.main(self.arguments(*given, **named))
-
-    def start(self, *given, **named):
-        """The command as a process of its own; it hears Ctrl-C even if this one was started in the background."""
-        command = [sys.executable, "-m", "comfyui_fsampler.cli", *self.arguments(*given, **named)]
-        return subprocess.Popen(
-            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )  # fmt: skip
-
-    def jobs(self):
-        return {path.stem: json.loads(path.read_text()) for path in (self.out / "jobs").glob("*.json")}
-
-    def started(self):
-        return list((self.out / "started").glob("*.json"))
-
-    def wait(self, condition, seconds=120):
-        until = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < until, (self.jobs().keys(), self.started())
-            time.sleep(0.02)
-
-
-@pytest.fixture
-def queue(tmp_path):
-    return Queue(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def second(comfyui, tmp_path_factory):
-    with Server(comfyui, tmp_path_factory.mktemp("second") / "base") as running:
-        yield running
-
-
-def prompts(server, start=0):
-    """How many prompts a server has got."""
-    return server.log(start).count("got prompt")
 
 
 def test_the_whole_matrix_on_two_servers(queue, server, second, client, capsys):
@@ -205,7 +134,7 @@ class TestErrors:
         unknown = graph() | {"x": {"class_type": "NoSuchNode", "inputs": {}, "_meta": {"title": "Mine"}}}
         unknown["sampler"]["inputs"]["latent_image"] = ["x", 0]
         assert queue(unknown, [server]) == 2
-        assert "NoSuchNode" in capsys.readouterr().err
+        assert "node 'Mine' (x), class 'NoSuchNode': " in capsys.readouterr().err
 
     def test_what_fails_while_it_runs_is_named_and_the_rest_runs(self, queue, server, capsys):
         assert queue(graph(), [server], modes="off,calls:99", seeds="1") == 2
@@ -284,47 +213,20 @@ def test_set_and_our_own_nodes(queue, server):
     assert reports["calls:5"]["calls"] == 5
 
 
-class Guarded:
-    """A gate before a server: it passes on, byte by byte, the connections whose first request has the token."""
+class Guarded(Gate):
+    """Passes on the connections whose first request has the token."""
 
-    def __init__(self, server):
-        host, _, port = server.address.partition(":")
-        self.target, self.refused, self.passed = (host, int(port)), 0, 0
-        self.listening = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self.listening.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
+    refused = passed = 0
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.listening.close()
-
-    def _accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                threading.Thread(target=self._serve, args=[self.listening.accept()[0]], daemon=True).start()
-
-    def _serve(self, near):
-        head = b""
-        while b"\r\n\r\n" not in head and (part := near.recv(65536)):
-            head += part
+    def serve(self, near):
+        head = self.head(near)
         if f"authorization: bearer {TOKEN}".encode() not in head.lower():
             self.refused += 1
             near.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             near.close()
             return
         self.passed += 1
-        far = socket.create_connection(self.target)
-        far.sendall(head)
-        threading.Thread(target=self._copy, args=[far, near], daemon=True).start()
-        self._copy(near, far)
-
-    def _copy(self, source, target):
-        with contextlib.suppress(OSError):
-            while part := source.recv(65536):
-                target.sendall(part)
-            target.shutdown(socket.SHUT_WR)
+        self.pass_on(near, head)
 
 
 def test_the_token_is_sent_and_never_written(queue, server, monkeypatch, capsys):

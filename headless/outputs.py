@@ -1,0 +1,43 @@
+"""The files that a server's history lists, and the ending that each gets here: by its first bytes, not by its name."""
+
+PICTURES = ("png", "jpg", "webp")  # what compare compares
+OURS = ("FSamplerReport", "FSamplerCompare")
+HEAD = 64  # bytes that are enough to tell a kind
+_KINDS = (  # where, what is there, and the ending
+    (0, b"\x89PNG\r\n\x1a\n", "png"), (0, b"\xff\xd8\xff", "jpg"), (8, b"WEBP", "webp"), (0, b"GIF8", "gif"),
+    (0, b"fLaC", "flac"), (28, b"OpusHead", "opus"), (0, b"OggS", "ogg"), (8, b"WAVE", "wav"), (8, b"AVI ", "avi"),
+    (0, b"ID3", "mp3"), (0, b"\xff\xfb", "mp3"), (0, b"\xff\xf3", "mp3"), (4, b"ftypqt", "mov"), (4, b"ftypM4A", "m4a"),
+    (4, b"ftypavif", "avif"), (4, b"ftyp", "mp4"), (0, b"glTF", "glb"), (8, b'{"', "safetensors"),
+)  # fmt: skip
+_RIFF = ("webp", "wav", "avi")
+
+
+def ending(head):
+    """The ending for a file that begins so, ``bin`` for a kind that is not known."""
+    if head.startswith(b"\x1aE\xdf\xa3"):
+        return "webm" if b"webm" in head[:HEAD] else "mkv"
+    for place, sign, kind in _KINDS:
+        if head[place:].startswith(sign) and (kind not in _RIFF or head.startswith(b"RIFF")):
+            return kind
+    return "bin"
+
+
+def listed(outputs, prompt):
+    """``(node, index, file)`` of each file in a history's outputs once, those of our own report nodes left out.
+
+    ``images`` come first, so that the index of a picture is its place among them.
+    """
+    for number, output in outputs.items():
+        kind = (prompt.get(number) or {}).get("class_type", "")
+        if kind in OURS or not isinstance(output, dict):
+            continue
+        lists = [output[key] for key in sorted(output, key=lambda key: key != "images")]
+        files = [_file(entry) for entries in lists if isinstance(entries, list) for entry in entries]
+        once = {tuple(file.values()): file for file in files if file is not None and file["type"] != "input"}
+        for index, file in enumerate(once.values()):
+            yield number, index, file
+
+
+def _file(entry):
+    named = isinstance(entry, dict) and isinstance(entry.get("filename"), str)
+    return {key: str(entry.get(key, "")) for key in ("filename", "subfolder", "type")} if named else None

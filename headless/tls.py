@@ -1,0 +1,30 @@
+"""Whom to trust over https: one file of authorities, the same for HTTP and the websocket."""
+
+import os
+import ssl
+
+import requests
+
+FILE = "SSL_CERT_FILE"
+
+
+def authorities():
+    """The file of trusted certificates that the environment names, else that of ``requests``. Raises ValueError."""
+    named = os.environ.get(FILE)
+    if not named:
+        return requests.certs.where()
+    try:
+        ssl.create_default_context(cafile=named)
+    except (OSError, ssl.SSLError) as error:
+        why = error.strerror if isinstance(error, FileNotFoundError) else "no certificate in it can be read"
+        raise ValueError(f"{FILE} is {named!r}: {why}; expected a file of trusted certificates (PEM)") from None
+    return named
+
+
+def fault(error):
+    """What TLS has against the other side, if that is what caused an error; else None."""
+    while error is not None and not isinstance(error, ssl.SSLError):
+        error = error.__cause__ or error.__context__
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"has a certificate that is not trusted ({error.verify_message}); to trust it, name it in {FILE}"
+    return error and f"does not speak TLS ({error.reason or 'it breaks off'}); is it an http:// server?"
