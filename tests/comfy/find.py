@@ -1,7 +1,8 @@
-"""Where this machine has ComfyUI, the Python that runs it, and a Chromium."""
+"""Where this machine has ComfyUI, the Python that runs it, its templates, and a Chromium."""
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -27,6 +28,13 @@ def interpreter(folder):
     """The Python for the ComfyUI in ``folder``: $COMFYUI_PYTHON, its .venv, or this one."""
     own = folder / ".venv/bin/python"
     return os.environ.get("COMFYUI_PYTHON") or (str(own) if own.exists() else sys.executable)
+
+
+def templates(folder):
+    """Name and file of each official template, in the comfyui-workflow-templates packages of a ComfyUI."""
+    command = [interpreter(folder), "-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"]
+    packages = Path(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())
+    return {path.stem: path for path in sorted(packages.glob("comfyui_workflow_templates*/templates/*.json"))}
 
 
 def chromium():

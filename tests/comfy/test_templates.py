@@ -9,8 +9,6 @@ import functools
 import hashlib
 import json
 import os
-import subprocess
-from pathlib import Path
 
 import find
 import pytest
@@ -28,10 +26,8 @@ MINUTES = 180_000
 
 def with_sampler():
     """The templates of this ComfyUI in which a core node samples."""
-    command = [find.interpreter(find.comfyui()), "-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"]
-    packages = Path(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())
     found = {}
-    for path in sorted(packages.glob("comfyui_workflow_templates*/templates/*.json")):
+    for path in find.templates(find.comfyui()).values():
         workflow = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(workflow, dict) and "nodes" in workflow:
             if any(node["type"] in SAMPLERS for _, form in graphs(workflow) for node in form["nodes"]):
