@@ -24,8 +24,7 @@ sys.path.append(str(HERE / "inprocess"))
 
 
 def version():
-    text = (bootstrap().COMFYUI / "comfyui_version.py").read_text()
-    return text.partition('__version__ = "')[2].partition('"')[0]
+    return bootstrap().version(bootstrap().checkout())
 
 
 def bootstrap():

@@ -1,30 +1,19 @@
 """A real ComfyUI in this process, before anything else imports a part of it: ``$COMFYUI_PATH``, on the CPU."""
 
-import importlib.util
-import os
 import sys
 from pathlib import Path
 
-COMFYUI = Path(os.environ.get("COMFYUI_PATH", "~/comfy/ComfyUI")).expanduser()
+sys.path += [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]  # `pack`, `fsampler_package`
 
+import fsampler_package  # noqa: E402, F401
+from comfyui_fsampler.demo.comfyui import available, checkout, enter, version  # noqa: E402
 
-def available():
-    """ComfyUI is there, and this Python has what it needs."""
-    return (COMFYUI / "comfy").is_dir() and all(map(importlib.util.find_spec, ("torchsde", "aiohttp", "kornia")))
+__all__ = ["available", "checkout", "comfyui", "version"]
 
 
 def comfyui():
     """Put ComfyUI first on the path and let it read ``--cpu``; call it once, before any comfy import."""
-    sys.path.insert(0, str(COMFYUI))
-    sys.path.append(str(Path(__file__).parents[1]))  # `pack`
-    given, sys.argv = sys.argv, ["main.py", "--cpu"]
-    import comfy.options
-
-    comfy.options.enable_args_parsing()
-    import comfy.cli_args  # noqa: F401  reads sys.argv
-
-    sys.argv = given
+    enter("--cpu")
     import torch
 
     torch.set_num_threads(1)
-    import nodes  # noqa: F401
