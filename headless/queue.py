@@ -118,8 +118,8 @@ def _closing(plan, left, board, seconds, out):
         said = "; ".join([*sorted(refused)[:3], *([gone] if gone else [])])
         raise ValueError(f"{len(board.waiting)} of {len(plan.jobs)} jobs are not done: {said}; {AGAIN}")
     before = len(plan.jobs) - len(left)
-    lines = [f"{len(plan.jobs)} jobs done" + (f", {before} of them before" if before else "")]
-    lines += [f"{len(left)} in {seconds:.1f} s, by server:"] if left else []
+    told = f"{len(plan.jobs)} jobs done" + (f", {before} of them before" if before else "")
+    lines = [told + (f"{f', {len(left)}' if before else ''} in {seconds:.1f} s:" if left else "")]
     lines += [f"  {name}: {count}" for name, count in board.done.items()]
     lines += [f"gone: {gone}"] if gone else []
     return "\n".join([*lines, f"in {out}; to look at them: fsampler compare {str(out)!r}"])

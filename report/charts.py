@@ -44,33 +44,40 @@ def curve(rows):
     )  # fmt: skip
     if not points:
         return ""
-    lowest = min(y for _, y, _ in points)
-    floor = max(0.0, 1 - max((1 - lowest) * 1.15, 0.01))
-    digits = 2 if floor < 0.95 else 3 if floor < 0.995 else 4
+    step, digits = _step((1 - min(y for _, y, _ in points)) / 4)
+    floor = 1 - 4 * step
 
     def place(x, y):
-        return 60 + 560 * x, 20 + 220 * (1 - y) / (1 - floor)
+        return 84 + 520 * x, 28 + 212 * (1 - y) / (1 - floor)
 
     parts = []
     for part in range(5):
-        y = floor + (1 - floor) * part / 4
+        y = floor + step * part
         down, right = place(0, y)[1], place(part / 4, 1)[0]
-        parts.append(f'<path class="grid" d="M60 {down:.1f}h560M{right:.1f} 20v220"/>')
-        parts.append(f'<text class="left" x="54" y="{down + 4:.1f}">{y:.{digits}f}</text>')
-        parts.append(f'<text x="{right:.1f}" y="258">{part * 25} %</text>')
+        parts.append(f'<path class="grid" d="M84 {down:.1f}h520M{right:.1f} 28v212"/>')
+        parts.append(f'<text class="left" x="76" y="{down + 4:.1f}">{y:.{digits}f}</text>')
+        parts.append(f'<text x="{right:.1f}" y="260">{part * 25} %</text>')
     placed = [(*place(x, y), mode) for x, y, mode in points]
     parts.append(f'<path class="line" d="M{" L".join(f"{x:.1f} {y:.1f}" for x, y, _ in placed)}"/>')
     for at, (x, y, mode) in enumerate(placed):
         side = ' class="left"' if x > 500 else ' class="right"'
-        shift, down = (-9, 0) if x > 500 else (9, 14 if y < 40 else 0)
+        shift, down = (-9, 0) if x > 500 else (9, 14 if y < 48 else 0)
         down += 12 * (at % 2) if len(placed) > 3 else 0
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5"/>')
         parts.append(f'<text{side} x="{x + shift:.1f}" y="{y + 4 + down:.1f}">{html.escape(mode)}</text>')
-    parts.append('<text x="340" y="280">model calls made, of those of the full run</text>')
-    parts.append('<text x="60" y="12" class="right">SSIM to the full run, mean over the seeds</text>')
+    parts.append('<text x="344" y="284">model calls made, of those of the full run</text>')
+    parts.append('<text x="84" y="16" class="right">SSIM to the full run, mean over the seeds</text>')
     told = "; ".join(f"{mode}: {x:.0%} of the calls, SSIM {y:.4f}" for x, y, mode in points)
     label = html.escape(told, quote=True)
-    return f'<svg class="curve" viewBox="0 0 640 290" role="img" aria-label="{label}">{"".join(parts)}</svg>'
+    return f'<svg class="curve" viewBox="0 0 640 292" role="img" aria-label="{label}">{"".join(parts)}</svg>'
+
+
+def _step(least):
+    """A round number of at least that much, and the digits it needs after the point."""
+    least = max(least, 2e-5)
+    power = math.floor(math.log10(least))
+    factor = next(one for one in (1, 2, 2.5, 5, 10) if one * 10**power >= least * (1 - 1e-9))
+    return factor * 10**power, max(0, -power + (factor == 2.5) - (factor == 10))
 
 
 def _number(value):

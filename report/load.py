@@ -32,6 +32,11 @@ class Job:
         numbers = [one.get(key) for one in self.reports if isinstance(one.get(key), int)]
         return sum(numbers) if numbers else None
 
+    def title(self, node):
+        """What the workflow calls the node of a picture."""
+        images = [one for one in _list(self.record.get("images")) if isinstance(one, dict)]
+        return next((str(one["title"]) for one in images if one.get("node") == node and one.get("title")), "picture")
+
     def seconds(self, key="seconds"):
         value = self.record.get(key)
         return float(value) if isinstance(value, (int, float)) and value >= 0 else None

@@ -29,7 +29,7 @@ def page(title, rows, jobs, pairs, remarks):
         f"<h1>{escape(title)}: what each mode costs and keeps</h1>",
         "<p>Every mode against the full run (off) of the same seed. SSIM and PSNR are of the whole pictures at their "
         "full size; 1 and 'identical' are no difference.</p>",
-        "".join(f"<p><strong>{escape(remark)}</strong></p>" for remark in remarks),
+        "".join(f"<p><strong>Note:</strong> {escape(remark)}</p>" for remark in remarks),
         table(rows),
         drawn and f'<div class="scroll" tabindex="0" role="region" aria-label="Curve">{drawn}</div>',
         f'<nav aria-label="Seeds">{links}</nav>',
@@ -53,10 +53,11 @@ def table(rows):
             number(row["ssim_worst"], 4), psnr, calls, number(row["seconds"], 2), number(row["sampling_seconds"], 2),
             number(row["factor"], 2),
         )  # fmt: skip
-        body.append(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>")
-    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+        told = (f'<td data-head="{head}">{escape(cell)}</td>' for head, cell in zip(heads, cells, strict=True))
+        body.append(f"<tr>{''.join(told)}</tr>")
+    row = "".join(f'<th scope="col">{name}</th>' for name in heads)
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="Summary"><table><thead><tr>{head}</tr></thead>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="Summary"><table><thead><tr>{row}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table></div><p><small>Means over the seeds; seconds are medians of the runs "
         "in which the server had the model loaded already, where there are any. Sampling seconds are those in the "
         "sampler nodes, seconds those of the whole workflow.</small></p>"
@@ -71,9 +72,9 @@ def _seed(seed, modes, pairs, found):
     for at, place in enumerate(places):
         parts.append(
             f'<figure><img id="{_id(seed, FULL, at)}" src="{data_uri(full.images[place])}" alt="full run, seed {seed}">'
-            f"<figcaption>node {escape(place[0])}</figcaption></figure>"
+            f"<figcaption>{escape(full.title(place[0]))} (node {escape(place[0])})</figcaption></figure>"
         )
-    parts.append(f"</div>{_facts(full)}{_charts(full)}</article>")
+    parts.append(f"</div><div>{_facts(full)}{_charts(full)}</div></article>")
     for mode in (mode for mode in modes if (mode, seed) in found):
         parts.append(f"<article><h3>{escape(mode)}</h3>")
         for pair in (pair for pair in pairs if pair.mode == mode):

@@ -256,6 +256,16 @@ class TestCharts:
         assert charts.curve(rows[2:]) == ""
 
 
+@pytest.mark.parametrize("least", [-0.2, 0.0, 0.3, 0.75, 0.9, 0.9962, 0.99999, 1.0])
+def test_the_labels_of_the_curve_are_exact_and_nothing_lies_outside(least):
+    rows = [{"mode": "fast", "calls": 9.0, "evaluations": 20.0, "ssim": least}]
+    drawn = tree.fromstring(charts.curve(rows))
+    labels = [float(text.text) for text in drawn.iter("text") if text.get("class") == "left"]
+    gaps = numpy.diff(labels)
+    assert labels[-1] == 1 and labels[0] <= least and numpy.allclose(gaps, gaps[0], rtol=1e-6, atol=0)
+    assert 28 <= float(drawn.find("circle").get("cy")) <= 240.01
+
+
 def test_large_pictures_are_shown_smaller_and_small_ones_exactly():
     def shown(image):
         import base64

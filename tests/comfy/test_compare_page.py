@@ -116,6 +116,12 @@ def test_the_slider_by_mouse_and_finger(opened):
 def test_nothing_is_wider_than_the_window(size, opened):
     page = opened(size)
     assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
+    assert page.evaluate("[...document.querySelectorAll('.scroll')].every(e => e.scrollWidth <= e.clientWidth)")
+    cut = """[...document.querySelectorAll('svg text')].filter(text => {
+        const inside = text.getBoundingClientRect(), around = text.closest('svg').getBoundingClientRect()
+        return inside.left < around.left - 1 || inside.right > around.right + 1 || inside.bottom > around.bottom + 1
+    }).map(text => text.textContent)"""
+    assert page.evaluate(cut) == []
     pair = page.locator(".pair").first.bounding_box()
     assert pair["width"] > (300 if size == "phone" else 200)
 
