@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_iter
 
 from ..fsampler import Config, SkippingDenoiser, sample
 from ..samplers import SOLVERS
-from .quality import rows
+from .markdown import rows
 
 LATENTS = {"FLUX 1024x1024": (1, 16, 128, 128), "Wan 480p, 81 frames": (1, 16, 21, 60, 104)}
 STEPS = 20

@@ -18,6 +18,7 @@ from tqdm import tqdm
 from ..demo.model import IMAGE_SIZE
 from ..fsampler import PRESETS
 from .cells import COLUMNS, Bench, Cell, cells, compare
+from .markdown import rows
 
 CALLS = (12, 9, 7)
 FLOORS = {
@@ -43,12 +44,6 @@ ABLATIONS = {
     "correction off": {"correct": False},
     "trend and correction off": {"stabilizer": "none", "correct": False},
 }
-
-
-def rows(header, body):
-    """A Markdown table."""
-    lines = ["| " + " | ".join(map(str, line)) + " |" for line in [header, ["---"] * len(header), *body]]
-    return "\n".join(lines) + "\n"
 
 
 def table(bench):
