@@ -2,7 +2,7 @@
 
 Needs CUDA; one model at a time fits a card of 80 GB. ``--device cpu --size tiny`` runs all of it in seconds, to try the
 script out: its figures say nothing. The models are those of ``giants.py``, in bfloat16 under ComfyUI's conditions: a
-float32 latent, one evaluation a call. All runs of a model alternate, and every figure is a median of them.
+float32 latent, one evaluation a call. Full and half runs alternate; times are medians.
 """
 
 import argparse
