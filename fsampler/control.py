@@ -3,11 +3,10 @@
 import math
 from dataclasses import dataclass
 
-from .plan import planner
+from .plan import STIFF, planner
 from .policy import Decision, ends_open
 
 OPENING = 4  # REAL steps before the first skip: two back-tests, and early errors change the picture most
-STIFF = 0.5  # kappa that makes ``Budget`` open like that (demo, means: .1 at CFG 1, .2 at CFG 2, .7 to 1 at CFG 5)
 LAST_RESERVE = 0.25  # of the squared tolerance
 FINAL_SHARE = {"ve": 0.25, "flow": 0.5}  # of the summed gap errors, what remains in the final latent (median, measured)
 

@@ -9,7 +9,7 @@ from .clock import Clock, check_schedule, unround
 from .correct import Gap, land
 from .gate import gate, gate_figures
 from .noise import NoiseWatch
-from .plan import bend, is_flow
+from .plan import is_flow
 from .policy import Decision, Situation
 from .predictor import Predictor
 from .report import REAL, SKIP, Record, Report
@@ -41,7 +41,7 @@ class SkippingDenoiser:
         config.policy.check(len(self.sigmas) - 1)
         self.report = Report(config.mode, len(self.sigmas) - 1)
         self.clock, self.watch = Clock(self.sigmas), NoiseWatch(self.sigmas)
-        self.predictor, self.gap, self.correct = Predictor(config), Gap(), config.correct
+        self.predictor, self.gap, self.correct = Predictor(config, self.flow), Gap(), config.correct
         self.step, self.decision, self.real_steps, self.skips_in_row = None, None, [], 0
         self.pending, self.kappas, self.stiffness, self.like = {}, {}, None, None
 
@@ -68,7 +68,7 @@ class SkippingDenoiser:
     def finish(self):
         """The run's ``Report``; drops every tensor. Raises FloatingPointError for a non-finite last output."""
         last, self.pending = self.pending, {}
-        self.predictor, self.gap = Predictor(self.config), Gap()
+        self.predictor, self.gap = Predictor(self.config, self.flow), Gap()
         self.watch.stop()
         if last:
             self._learn(_read(last))
@@ -182,9 +182,9 @@ class SkippingDenoiser:
         # the difference is 0, or nan where the answer is not finite: a third of the passes of isfinite
         self.pending = {"bad": torch.count_nonzero((answer - answer).flatten(1), dim=1) / answer[0].numel()}
         value = encode(self.predictor.space, answer, state, sigma)
-        bent = self.predictor.back_test(value, answer, sigma)
-        if bent is not None:
-            self.pending["kappa"] = bent / bend(self.predictor.history.entries[-1].sigma, self.flow)
+        kappa = self.predictor.back_test(value, answer, sigma)
+        if kappa is not None:
+            self.pending["kappa"] = kappa
         delta = self._close_gap(value, sigma)
         if delta is not None:
             del value

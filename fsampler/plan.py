@@ -14,6 +14,7 @@ import torch
 
 from .policy import ends_open
 
+STIFF = 0.35  # kappa of a stiff run or sample (demo, means: .1 at CFG 1, .2 at CFG 2, .7 to 1 at CFG 5)
 UNCORRECTED = 3.0  # weight of a gap up to an open end; 1 and 8 were worse at equal calls, 1 also cost ``auto`` 10 dB
 
 

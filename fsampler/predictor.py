@@ -3,6 +3,7 @@
 from .extrapolate import newest, usable_order
 from .history import Entry, History
 from .norms import dot, norm, rms, weighted_sum
+from .plan import STIFF, bend
 from .space import decode, encode
 from .stabilize import gradient_estimate, learn_ratio
 from .trend import learn_trend
@@ -14,11 +15,11 @@ class Predictor:
     All tensors have the shape of x; learned figures are per sample. Part of a ``SkippingDenoiser``'s state.
     """
 
-    def __init__(self, config):
-        self.config = config
+    def __init__(self, config, flow):
+        self.config, self.flow = config, flow
         self.space = "epsilon" if config.space == "auto" else config.space
         self.history = History(capacity=max(config.order, 3 if config.gate or "learning" in config.stabilizer else 2))
-        self.alpha = self.ratio = self.last_epsilon = None
+        self.alpha = self.stiff = self.ratio = self.last_epsilon = None
 
     def predict(self, x, sigma):
         """The value a SKIP at ``(x, sigma)`` would use, stabilized; None while the history is too short."""
@@ -47,10 +48,11 @@ class Predictor:
         return decode(self.space, weighted_sum([entry.value for entry in entries], weights), x, sigma)
 
     def back_test(self, value, denoised, sigma):
-        """Learn from the miss at a REAL evaluation. Returns the curvature seen, ``[B, 1, ..., 1]``, or None.
+        """Learn from the miss at a REAL evaluation. Returns the curvature kappa seen, ``[B, 1, ..., 1]``, or None.
 
-        Curvature is the second divided difference of epsilon in sigma over rms(denoised): the miss of the straight line
-        over the distances to its two nodes.
+        Curvature in sigma is the second divided difference of epsilon over rms(denoised): the miss of the straight line
+        over the distances to its two nodes. Kappa is that over ``plan.bend``; the first one says which samples are
+        stiff.
         """
         predicted = self._extrapolate(sigma)
         if predicted is None or not self.history.below(sigma):
@@ -60,10 +62,12 @@ class Predictor:
             self.ratio = learn_ratio(self.ratio, predicted, value, self.config.beta)
         change, trend = value - last, predicted.sub_(last)
         if self.config.stabilizer == "trend":
-            self.alpha = learn_trend(self.alpha, change, trend)
+            self.alpha = learn_trend(self.alpha, change, trend, self.stiff)
         older, newer = self.history.entries[-2].sigma, self.history.entries[-1].sigma
         bent = rms(change.sub_(trend)) / ((newer - sigma) * (older - sigma)) / rms(denoised).clamp_min(1e-12)
-        return bent if self.space == "epsilon" else bent / sigma
+        kappa = (bent if self.space == "epsilon" else bent / sigma) / bend(newer, self.flow)
+        self.stiff = kappa >= STIFF if self.stiff is None else self.stiff
+        return kappa
 
     def remember(self, value, denoised, x, sigma):
         """Take a REAL evaluation into the history."""
@@ -73,7 +77,8 @@ class Predictor:
 
     def forget(self):
         """Begin again: nothing known so far holds for what comes."""
-        self.history.entries, self.alpha, self.ratio, self.last_epsilon = [], None, None, None
+        self.history.entries = []
+        self.alpha = self.stiff = self.ratio = self.last_epsilon = None
 
     def restart(self, space, sigma, value):
         """Go on in another space, from one REAL value of it."""

@@ -2,6 +2,9 @@
 
 What the paper's learning stabilizer wanted to be: it scales the change since the last REAL value, not the value. Smooth
 problems keep alpha near 1 (full extrapolation); under strong guidance it falls toward 0 (hold the last value).
+
+Alpha remembers, except that it falls at once in a stiff run. Measured on the demo model at guidance 5: .012 to .03 SSIM
+on flow (12 and 9 of 20 calls), -.004 to .002 on VE. At guidance 2, where alpha swings around 1, the same costs .004.
 """
 
 import torch
@@ -12,11 +15,15 @@ ALPHA_RANGE = (0.0, 1.2)
 DECAY = 0.5
 
 
-def learn_trend(alpha, change, trend):
+def learn_trend(alpha, change, trend, stiff):
     """``alpha <- (alpha + <change, trend> / <trend, trend>) / 2``, the new term clamped to [0, 1.2].
 
     ``change`` is the REAL value minus the last REAL one, ``trend`` the extrapolated change (both ``[B, ...]``);
-    ``alpha`` is ``[B, 1, ..., 1]``, or None before the first back-test (predictions then use 1).
+    ``alpha`` is ``[B, 1, ..., 1]``, or None before the first back-test (predictions then use 1). ``stiff``, a bool of
+    that shape, says which samples take the new term alone where it is the lower.
     """
     came_true = (dot(change, trend) / dot(trend, trend).clamp_min(torch.finfo(trend.dtype).tiny)).clamp(*ALPHA_RANGE)
-    return came_true if alpha is None else DECAY * alpha + (1 - DECAY) * came_true
+    if alpha is None:
+        return came_true
+    slow = DECAY * alpha + (1 - DECAY) * came_true
+    return torch.where(stiff, torch.minimum(came_true, slow), slow)

@@ -88,7 +88,7 @@ def test_weighted_values_follow_a_polynomial_each_sample_at_its_own_place(order,
 @pytest.mark.parametrize("order", PAPER)
 @pytest.mark.parametrize("nodes", ["sigma", "index"])
 def test_the_trend_scales_the_change_since_the_newest_value_at_every_order(order, nodes):
-    predictor = Predictor(Config.parse("calls:9", order=order, nodes=nodes, space="denoised"))
+    predictor = Predictor(Config.parse("calls:9", order=order, nodes=nodes, space="denoised"), flow=False)
     values = torch.randn(order, 2, 3, generator=torch.Generator().manual_seed(order), dtype=torch.float64)
     for sigma, value in zip(UNEVEN[-order:], values, strict=True):
         predictor.remember(value, value, value, sigma)

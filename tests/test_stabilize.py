@@ -4,6 +4,9 @@ import math
 
 import pytest
 import torch
+from comfyui_fsampler.fsampler import Config
+from comfyui_fsampler.fsampler.plan import STIFF
+from comfyui_fsampler.fsampler.predictor import Predictor
 from comfyui_fsampler.fsampler.stabilize import gradient_estimate, learn_ratio
 from comfyui_fsampler.fsampler.trend import learn_trend
 
@@ -57,17 +60,41 @@ def test_gradient_estimation_without_a_change_changes_nothing():
 
 def test_the_trend_is_the_share_that_came_true():
     trend, change = latents(2.0, 2.0, 2.0), latents(1.0, 3.0, -1.0)
-    alpha = learn_trend(None, change, trend)
+    alpha = learn_trend(None, change, trend, None)
     assert alpha.shape == (3, 1, 1)
     assert alpha.flatten().tolist() == pytest.approx([0.5, 1.2, 0.0])  # 1.5 and -0.5 are clamped to [0, 1.2]
-    again = learn_trend(alpha, latents(2.0, 0.0, 5.0), trend)
+    never, always = torch.zeros(3, 1, 1, dtype=torch.bool), torch.ones(3, 1, 1, dtype=torch.bool)
+    again = learn_trend(alpha, latents(2.0, 0.0, 5.0), trend, never)
     assert again.flatten().tolist() == pytest.approx([(0.5 + 1) / 2, (1.2 + 0) / 2, (0 + 1.2) / 2])
+    stiff = learn_trend(alpha, latents(2.0, 0.0, 5.0), trend, always)
+    assert stiff.flatten().tolist() == pytest.approx([(0.5 + 1) / 2, 0, (0 + 1.2) / 2])  # falls at once, rises slowly
 
 
 def test_only_the_part_along_the_trend_counts():
     trend, across = f64([[1.0, 0.0]]), f64([[0.4, 7.0]])
-    assert float(learn_trend(None, across, trend)) == pytest.approx(0.4)
+    assert float(learn_trend(None, across, trend, None)) == pytest.approx(0.4)
 
 
 def test_no_trend_gives_a_finite_alpha():
-    assert math.isfinite(float(learn_trend(None, latents(1.0), latents(0.0))))
+    assert math.isfinite(float(learn_trend(None, latents(1.0), latents(0.0), None)))
+
+
+def test_the_first_back_test_says_which_samples_are_stiff():
+    predictor, denoised = Predictor(Config.parse("calls:9"), flow=False), torch.ones(2, 1)
+    for sigma in (4.0, 3.0):
+        predictor.remember(torch.full((2, 1), sigma), denoised, denoised, sigma)
+    # a second difference of d / 2 in sigma is kappa * bend = kappa / 9
+    kappa = predictor.back_test(2 + torch.tensor([[0.1], [-0.5]]), denoised, 2.0)
+    assert kappa.flatten().tolist() == pytest.approx([9 * 0.1 / 2, 9 * 0.5 / 2])
+    assert predictor.stiff.flatten().tolist() == [kappa >= STIFF for kappa in (0.45, 2.25)] == [True, True]
+    predictor.forget()
+    assert predictor.stiff is None
+    for sigma in (4.0, 3.0):
+        predictor.remember(torch.full((2, 1), sigma), denoised, denoised, sigma)
+    predictor.back_test(2 + torch.tensor([[0.05], [-0.5]]), denoised, 2.0)
+    assert predictor.stiff.flatten().tolist() == [False, True]
+    predictor.remember(torch.full((2, 1), 2.0), denoised, denoised, 2.0)
+    predictor.alpha = torch.ones(2, 1)
+    predictor.back_test(torch.full((2, 1), 2.0), denoised, 1.0)  # no change at all, where both had a trend
+    assert predictor.stiff.flatten().tolist() == [False, True]
+    assert predictor.alpha.flatten().tolist() == [0.5, 0]
