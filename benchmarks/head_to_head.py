@@ -1,0 +1,101 @@
+"""Ours against its rivals in a real ComfyUI: ``python -m comfyui_fsampler.benchmarks.head_to_head``.
+
+A full run of each cell (model x sampler x schedule x steps x guidance scale) is the reference; then come FSampler with
+every number of calls, its presets, fewer steps, core's caches, other solvers, and with $ORIGINAL_FSAMPLER (a checkout)
+the original FSampler pack. --out gets results.jsonl, a row a run as soon as it is finished; the next call goes on
+where one stopped. Then tables (runs.md, lost.md), curves/ and the page, benchmarks.md. The full matrix takes months
+of a CPU: choose, and ask --plan first. ComfyUI is found as the tests find it ($COMFYUI_PATH, ~/comfy/ComfyUI).
+"""
+
+import argparse
+import os
+import pathlib
+import shlex
+import sys
+
+from tqdm import tqdm
+
+from ..demo.comfyui import checkout
+from ..demo.problem import WEIGHTS
+from .versus import matrix, play, report
+from .versus.link import Worker, WorkerDied
+from .versus.results import Results
+
+QUICK = {"images": 4, "points": 5}
+
+
+def parser():
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for axis, values in matrix.AXES.items():
+        made.add_argument(f"--{axis}", help=f"some of {','.join(map(matrix.text, values))} (all)")
+    made.add_argument("--images", type=int, help="images a cell, each with noise of its own (64)")
+    made.add_argument("--batch", type=int, help="images a run, the others in further runs (all)")
+    made.add_argument("--points", type=int, help="at most so many numbers of calls a cell (all)")
+    made.add_argument("--seed", type=int, default=0)
+    made.add_argument("--quick", action="store_true", help="four images, few cells and points: under five minutes")
+    made.add_argument("--out", type=pathlib.Path, default=pathlib.Path("out/head_to_head"))
+    made.add_argument("--page", type=pathlib.Path, help="also the page and its curves here: docs/benchmarks.md")
+    made.add_argument("--again", default="", help="rivals to run again: ours where the engine has changed, failed runs")
+    made.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="ComfyUI's")
+    made.add_argument("--threads", type=int, default=0, help="of ComfyUI's torch (its own default)")
+    made.add_argument("--plan", action="store_true", help="say what is to be run, and run nothing")
+    made.add_argument("--report", action="store_true", help="only tables, curves and page, from what is there")
+    return made
+
+
+def chosen(args):
+    """The axes of a command line, and the conditions of its rows. Raises ValueError for what is not offered."""
+    axes = dict(matrix.QUICK if args.quick else matrix.AXES)
+    axes |= {axis: matrix.choose(axis, getattr(args, axis)) for axis in matrix.AXES if getattr(args, axis)}
+    if not WEIGHTS.with_name("transformer.safetensors").exists():
+        left = tuple(model for model in axes["models"] if matrix.MODELS[model][0] != "dit")
+        if left != axes["models"]:
+            sys.stderr.write("dit-flow is left out: demo/transformer.safetensors is not there\n")
+        axes["models"] = left
+    for name in ("images", "batch", "points"):
+        if getattr(args, name) is not None and getattr(args, name) < 1:
+            raise ValueError(f"--{name} is {getattr(args, name)}; expected 1 or more")
+    images = args.images or (QUICK["images"] if args.quick else 64)
+    return axes, {"images": images, "batch": min(args.batch or images, images), "seed": args.seed}
+
+
+def run(args, cells, conditions, results):
+    """Make what is missing. Raises WorkerDied when ComfyUI does not start or a run of ours ends it."""
+    folder = checkout()
+    if folder is None:
+        raise FileNotFoundError("no ComfyUI at ~/comfy/ComfyUI; set COMFYUI_PATH to a checkout")
+    points, again = args.points or (QUICK["points"] if args.quick else None), args.again.split(",")
+    if args.plan:
+        todo = play.pending(cells, conditions, results, points, bool(os.environ.get("ORIGINAL_FSAMPLER")), again)
+        calls = conditions["images"] * sum(play.most_calls(job) for job in {run.job for _, run, _ in todo})
+        sys.stdout.write(f"{len(cells)} cells, {len(todo)} runs to make, at most {calls} evaluations of an image\n")
+        return
+    with Worker(folder, args.out / "worker.log", **conditions, device=args.device, threads=args.threads) as worker:
+        if os.environ.get("ORIGINAL_FSAMPLER") and not worker.there["original"]:
+            sys.stderr.write(f"the original pack is left out: ComfyUI could not load it ({args.out / 'worker.log'})\n")
+        results.facts({"comfyui": worker.there["comfyui"]})
+        todo = play.pending(cells, conditions, results, points, worker.there["original"], again)
+        with tqdm(total=len(todo), unit="run", smoothing=0.05) as bar:
+            play.play(todo, worker, results, bar)
+
+
+def main(argv=None):
+    args = parser().parse_args(argv)
+    try:
+        axes, conditions = chosen(args)
+        args.out.mkdir(parents=True, exist_ok=True)
+        results, cells = Results(args.out / "results.jsonl"), matrix.cells(**axes)
+        if not args.report:
+            run(args, cells, conditions, results)
+    except (ValueError, OSError, WorkerDied) as error:
+        sys.exit(f"head_to_head: {error}")
+    except KeyboardInterrupt:
+        sys.exit("head_to_head: stopped; the same command goes on from here")
+    if not args.plan:
+        given = [a for a in (sys.argv[1:] if argv is None else argv)]
+        command = shlex.join(["python", "-m", "comfyui_fsampler.benchmarks.head_to_head", *given])
+        report.write(args, axes, conditions, cells, results, command)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""The curves: calls against SSIM (upper) and PSNR (lower), a panel a cell, a file for each model, scale and steps."""
+
+import math
+from collections import defaultdict
+
+from matplotlib.figure import Figure
+
+from .matrix import Cell
+from .rivals import AUTO, OURS, RIVALS
+
+STYLES = {
+    OURS: dict(color="#d62728", marker="o", lw=2.4, ms=4.5, zorder=5),
+    AUTO: dict(color="#d62728", marker="*", lw=0, ms=10, zorder=6, mec="white", mew=0.6),
+    "fewer steps": dict(color="#222222", marker="s", lw=1.1, ms=3),
+    "EasyCache": dict(color="#1f77b4", marker="^", lw=0.9, ms=3.5),
+    "LazyCache": dict(color="#17a9c9", marker="v", lw=0.9, ms=3.5),
+    "dpmpp_2m": dict(color="#2ca02c", marker="D", lw=0.9, ms=2.5),
+    "uni_pc": dict(color="#8c8c1a", marker="P", lw=0.9, ms=3.5),
+    "res_multistep": dict(color="#66c2a5", marker="X", lw=0.9, ms=3.5),
+    "deis": dict(color="#a6761d", marker="<", lw=0.9, ms=3),
+    "original": dict(color="#9467bd", marker="d", lw=0, ms=4),
+    "original v1.5": dict(color="#e377c2", marker="h", lw=0, ms=4),
+}
+ROOMS = {"ssim": ("SSIM", (None, 1.0)), "psnr": ("PSNR, dB", (None, None))}
+
+
+def upper_hull(rows, metric):
+    """A rival's points by calls, of equal calls the best: ``[(calls, value)]``."""
+    found = {}
+    for row in rows:
+        found[row["calls"]] = max(row[metric], found.get(row["calls"], -math.inf))
+    return sorted(found.items())
+
+
+def draw(rows, title):
+    """A matplotlib Figure of ``{Cell: rows}``: samplers down, schedules across."""
+    samplers = list(dict.fromkeys(cell.sampler for cell in rows))
+    schedules = list(dict.fromkeys(cell.schedule for cell in rows))
+    width, height = max(3.1 * len(schedules) + 0.5, 7.2), 3.3 * len(samplers) + 1.3
+    figure = Figure(figsize=(width, height), layout="constrained")
+    outer = figure.subfigures(len(samplers), len(schedules), squeeze=False, wspace=0.02, hspace=0.02)
+    seen = {}
+    for cell, every in rows.items():
+        place = outer[samplers.index(cell.sampler)][schedules.index(cell.schedule)]
+        place.suptitle(f"{cell.sampler}, {cell.schedule}", fontsize=9)
+        for axes, metric in zip(place.subplots(2, 1, sharex=True), ROOMS, strict=True):
+            seen |= panel(axes, every, metric)
+        axes.set_xlabel(f"model calls (full run: {every[0]['full_calls']:g})", fontsize=8)
+    shown = [name for name in (OURS, AUTO, *RIVALS) if name in seen]
+    figure.suptitle(title, fontsize=11)
+    figure.legend([seen[n] for n in shown], shown, loc="outside lower center", ncols=min(6, len(shown)), fontsize=8)
+    return figure
+
+
+def panel(axes, rows, metric):
+    """Every rival's curve in one metric; ``{rival: line}``. The axis shows where ours is, and what is near it."""
+    lines, by_rival = {}, defaultdict(list)
+    for row in rows:
+        by_rival[row["rival"]].append(row)
+    for rival, style in STYLES.items():
+        points = upper_hull([row for row in by_rival[rival] if row["calls"] < row["full_calls"]], metric)
+        if points:
+            lines[rival] = axes.plot(*zip(*points, strict=True), **style)[0]
+    name, (low, high) = ROOMS[metric]
+    values = [row[metric] for rival in (OURS, AUTO, "fewer steps") for row in by_rival[rival] if row[metric] < 110]
+    if values:
+        span = max(max(values) - min(values), 0.02 if metric == "ssim" else 3)
+        axes.set_ylim(min(values) - 0.25 * span, high + 0.06 * span if high else max(values) + 0.12 * span)
+    axes.set_ylabel(name, fontsize=8)
+    axes.tick_params(labelsize=7)
+    axes.grid(alpha=0.25)
+    return lines
+
+
+def files(rows):
+    """``{name: (title, rows)}``: what goes into which picture."""
+    found = defaultdict(dict)
+    for cell, every in rows.items():
+        if every:
+            found[cell.model, cell.steps, cell.cfg][Cell(*cell)] = every
+    return {
+        f"{model}_{steps}_cfg{cfg:g}.png": (f"{model}, {steps} steps, CFG {cfg:g}", part)
+        for (model, steps, cfg), part in found.items()
+    }  # fmt: skip
+
+
+def write(rows, folder, dpi=80):
+    """The pictures of ``{Cell: rows}`` in a folder; their names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = files(rows)
+    for name, (title, part) in made.items():
+        draw(part, title).savefig(folder / name, dpi=dpi, facecolor="white")
+    return list(made)

@@ -1,0 +1,117 @@
+"""The tables in Markdown, and the page that holds them with the curves."""
+
+import statistics
+from collections import Counter
+
+from .matrix import Cell
+from .rivals import HIGH, LOW, OURS, RIVALS
+from .verdict import LOST, METRICS, TIED, WON, best, duels, share
+
+SHARES = (0.4, 0.5, 0.6, 0.75)
+LISTED = 40  # lost comparisons that the page spells out
+METHOD = """\
+## What is compared
+
+Every run is made in one process of ComfyUI {comfyui}, through its own sampling, from the same noise (an image's depends
+on the seed and its number alone). Calls are counted at the network, not taken from what anybody reports; guidance
+counts as one. In samplers that evaluate twice a step, `calls:N` makes N steps, and shares are of the full run's
+evaluations.
+
+- *ours*: FSampler (model) with `calls:N`; *ours auto*: its presets.
+- *fewer steps*: the same sampler and schedule with N steps.
+- *EasyCache*, *LazyCache*: core's nodes, thresholds {low:g} to {high:g}; of equal calls the best. EasyCache gets the
+  two sides of guidance in calls of their own: in ComfyUI 0.3.64 it fails when they share one.
+- *dpmpp_2m*, *uni_pc*, *res_multistep*, *deis*: these solvers with as many steps as calls. Not beside samplers that add
+  noise: there they make another image.
+- *original*, *original v1.5*: the FSampler pack 1.5.0, node FSamplerSelect, all its skip modes, its switches
+  `sigma_aware` and `extrapolate_denoised` off and on; against its own full run, its solvers being its own. Not beside
+  samplers that it lacks or to which it adds noise in its own way.
+
+SSIM (torchmetrics, 11-pixel Gaussian window) and PSNR are against the full run, means over the images; equal images
+count as 120 dB. The exact solution is DPM++ 2M with 200 steps. Ours at N calls is compared with the best a rival does
+at N calls or fewer; within one standard error of ours is a tie. LPIPS is left out: no package carries its network's
+weights without a download.
+"""
+
+
+def table(header, body):
+    lines = ["| " + " | ".join(map(str, line)) + " |" for line in [header, ["---"] * len(header), *body]]
+    return "\n".join(lines) + "\n"
+
+
+def target_table(targets):
+    says = {True: "met", False: "**missed**", None: "-"}
+    return table(["target", "wanted", "measured", ""], [[t.name, t.wanted, t.figure, says[t.met]] for t in targets])
+
+
+def duel_table(found):
+    """Won, tied and lost against each rival."""
+    counts = Counter((duel.rival, duel.metric, duel.outcome) for duel in found)
+    body = []
+    for rival in RIVALS:
+        texts = ["/".join(str(counts[rival, metric, outcome]) for outcome in (WON, TIED, LOST)) for metric in METRICS]
+        margins = [duel.margin for duel in found if duel.rival == rival and duel.metric == "psnr"]
+        if margins:
+            body.append([rival, *texts, f"{statistics.median(margins):+.1f} dB"])
+    return table(["rival", "SSIM won/tied/lost", "PSNR won/tied/lost", "median PSNR margin"], body)
+
+
+def share_table(rows):
+    """Median SSIM over all cells by share of the full run's calls: everybody's best within it."""
+    body, every = [], [cell for cell in rows.values() if cell]
+    for rival in (OURS, *RIVALS):
+        texts = []
+        for wanted in SHARES:
+            found = [best(cell, rival, wanted * cell[0]["full_calls"], "ssim") for cell in every]
+            found = [row["ssim"] for row in found if row is not None]
+            texts.append(f"{statistics.median(found):.3f} ({len(found)})" if found else "-")
+        if set(texts) != {"-"}:
+            body.append([rival, *texts])
+    return table(["median SSIM (cells)", *(f"{100 * wanted:.0f} % of the calls" for wanted in SHARES)], body)
+
+
+def lost_list(found, most=LISTED):
+    """What was not won, the widest margin first."""
+    lost = sorted((duel for duel in found if duel.outcome == LOST), key=lambda duel: (duel.metric, duel.margin))
+    lines = []
+    for duel in lost[:most] if most else lost:
+        name = f"{Cell(*duel.cell).title}, {duel.calls:g} calls, {duel.metric.upper()}"
+        form = "{:.3f}" if duel.metric == "ssim" else "{:.1f} dB"
+        theirs = f"{duel.rival} {duel.setting} {form.format(duel.theirs)} ({duel.rival_calls:g} calls)"
+        lines.append(f"- {name}: {form.format(duel.ours)}, {theirs}")
+    if most and len(lost) > most:
+        lines.append(f"- and {len(lost) - most} more, in `lost.md` of the output folder")
+    return "\n".join(lines or ["None."]) + "\n"
+
+
+def run_table(rows):
+    """Every run of every cell."""
+    header = ["cell", "rival", "setting", "calls", "share", "SSIM", "PSNR", "to exact", "worst SSIM", "seconds"]
+    body = []
+    for cell, every in rows.items():
+        for row in every:
+            exact = f"{row['exact_psnr']:.1f}" if "exact_psnr" in row else "-"
+            body.append([
+                Cell(*cell).title, row["rival"], row["setting"], f"{row['calls']:g}", f"{100 * share(row):.0f} %",
+                f"{row['ssim']:.4f} ± {row['ssim_se']:.4f}", f"{row['psnr']:.1f} ± {row['psnr_se']:.1f}", exact,
+                f"{row['worst_ssim']:.3f}", f"{row['seconds']:.1f}",
+            ])  # fmt: skip
+    return table(header, body)
+
+
+def page(rows, targets, pictures, facts):
+    """The whole page. ``facts``: command, comfyui, images, covered, engines, failed, thresholds."""
+    found = duels(rows)
+    lines = [
+        "# Ahead at every number of calls?\n",
+        "Fidelity to the full run against the number of model calls, ours and everything a user could pick instead.\n",
+        f"`{facts['command']}`\n",
+        f"{facts['images']} images a cell, ComfyUI {facts['comfyui']}; {facts['covered']}. {facts['notes']}\n",
+        *(f"![{title}]({path})\n" for title, path in pictures),
+        "## Targets\n", target_table(targets),
+        f"## Against each rival, {100 * LOW:.0f}-{100 * HIGH:.0f} % of the calls\n", duel_table(found),
+        share_table(rows),
+        "## Not won\n", lost_list(found),
+        METHOD.format(comfyui=facts["comfyui"], low=min(facts["thresholds"]), high=max(facts["thresholds"])),
+    ]  # fmt: skip
+    return "\n".join(lines)
