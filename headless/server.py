@@ -77,7 +77,7 @@ class Server:
 
     def _json(self, method, path, body=None, accept=(200,)):
         answer = io.BytesIO()
-        self._ask(method, path, body, accept=accept, sink=answer)
+        self._ask(method, path, body, accept=accept, sink=answer, most=MOST_JSON)
         try:
             value = json.loads(answer.getvalue())
         except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
@@ -86,7 +86,7 @@ class Server:
             raise Gone(f"answers /{path.partition('/')[0]} with something else than JSON; expected a ComfyUI")
         return value
 
-    def _ask(self, method, path, body=None, params=None, accept=None, sink=None, most=MOST_JSON):
+    def _ask(self, method, path, body=None, params=None, accept=None, *, sink, most):
         """Write the answer to ``sink``. With ``accept`` another status is an error, without it False."""
         times = min(CONNECT, self.timeout), min(ANSWER, self.timeout)
         short = f"/{path.partition('/')[0]}"
@@ -109,6 +109,9 @@ class Server:
                     if got > most:
                         raise Gone(f"answers {short} with more than {most >> 20} MiB")
                     sink.write(part)
+                promised = answer.headers.get("Content-Length", "")
+                if promised.isdecimal() and int(promised) != got and "Content-Encoding" not in answer.headers:
+                    raise Gone(f"breaks {short} off after {got} of {promised} bytes")
                 return True
         except requests.Timeout:
             raise Gone(f"does not answer {short} within {times[1]:g} s") from None

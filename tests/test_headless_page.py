@@ -5,6 +5,7 @@ import io
 import json
 import math
 import re
+import resource
 import xml.etree.ElementTree as tree
 
 import numpy
@@ -127,6 +128,21 @@ class TestCommand:
         _, jobs, remarks = load(folder)
         assert [job.images for job in jobs if (job.mode, job.seed) == ("fast", 1)] == [{}]
         assert any("no name that is only a name" in remark for remark in remarks)
+
+
+    def test_out_of_disk_says_so_and_leaves_the_page_that_was_there(self, tmp_path, capsys):
+        """A limit on the size of files stands for a full disk."""
+        folder = write(tmp_path / "a")
+        assert compare(folder, capsys)[0] == 0
+        before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, hard))
+        try:
+            code, _, err = compare(folder, capsys)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert code == 2 and "cannot write to" in err and "File too large" in err
+        assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
 class TestOtherFiles:

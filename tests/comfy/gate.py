@@ -4,12 +4,14 @@ import contextlib
 import select
 import socket
 import threading
+import time
 
 
 class Gate:
-    """Each connection is given to ``serve`` in a thread of its own."""
+    """Each connection is given to ``serve`` in a thread of its own; each part of it waits ``delay`` seconds."""
 
-    def __init__(self, server):
+    def __init__(self, server, delay=0):
+        self.delay = delay
         host, _, port = server.address.partition(":")
         self.target = host, int(port)
         self.listening = socket.create_server(("127.0.0.1", 0))
@@ -26,6 +28,9 @@ class Gate:
         with contextlib.suppress(OSError):
             while True:
                 threading.Thread(target=self.serve, args=[self.listening.accept()[0]], daemon=True).start()
+
+    def serve(self, near):
+        self.pass_on(near, self.head(near))
 
     def head(self, near):
         """What has come until the head of the first request was whole."""
@@ -47,4 +52,5 @@ class Gate:
                     part = source.recv(2**20)  # more than a TLS record, of which select would not know the rest
                     if not part:
                         return
+                    time.sleep(self.delay)
                     target.sendall(part)

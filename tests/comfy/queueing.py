@@ -45,11 +45,11 @@ class Queue:
     def __call__(self, *given, **named):
         return cli.main(self.arguments(*given, **named))
 
-    def start(self, *given, **named):
+    def start(self, *given, stderr=subprocess.PIPE, **named):
         """The command as a process of its own; it hears Ctrl-C even if this one was started in the background."""
         command = [sys.executable, "-m", "comfyui_fsampler.cli", *self.arguments(*given, **named)]
         return subprocess.Popen(
-            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            command, env=self.environment, stdout=subprocess.PIPE, stderr=stderr, text=True,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
 

@@ -1,13 +1,18 @@
 """`fsampler queue` against real ComfyUI servers: the matrix, resuming, servers that die or hang, errors, the token."""
 
+import contextlib
+import fcntl
 import json
 import os
+import pty
 import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import find
@@ -50,6 +55,30 @@ def test_the_whole_matrix_on_two_servers(queue, server, second, client, capsys):
     assert [prompts(one, start) for one, start in zip((server, second), starts, strict=True)] == [0, 0]
     assert queue(graph(steps=21), [server]) == 2
     assert "holds another plan" in capsys.readouterr().err
+
+
+def test_the_faster_server_gets_more(queue, server, second):
+    with Gate(second, delay=0.2) as slower:
+        assert queue(graph(), [slower, server], seeds="1-4") == 0
+    done = [job["server"] for job in queue.jobs().values()]
+    counts = [done.count(f"http://{one.address}") for one in (slower, server)]
+    assert sum(counts) == 8 and 0 < counts[0] < counts[1], counts
+
+
+def test_a_terminal_shows_where_each_server_is(queue, server):
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
+    process = queue.start(graph(steps=80), [server], modes="off", seeds="1", stderr=its)
+    os.close(its)
+    shown = b""
+    with contextlib.suppress(OSError), open(ours, "rb", buffering=0) as terminal:  # it ends with an error on Linux
+        while part := terminal.read(65536):
+            shown += part
+    assert process.wait(60) == 0
+    text = shown.decode()
+    steps = re.findall(rf"{server.address} off seed 1: (\d+)/80 +[\d.]+s/it, [\d:]+ left", text)
+    assert len(set(steps)) > 3 and steps == sorted(steps, key=int), text
+    assert "jobs 0/1 |" in text and "off seed 1 on" in text
 
 
 def same_pixels(first, second):
@@ -124,6 +153,17 @@ def test_no_server_left_is_an_error_and_the_jobs_wait(queue, server, capsys):
 
 
 class TestErrors:
+    def test_what_one_server_refuses_goes_to_the_other(self, queue, server, comfyui, tmp_path, capsys):
+        """One lacks nodes, as it might lack a model; each job is offered to it once."""
+        lacking = Server(comfyui, tmp_path / "base")
+        (lacking.folder / "custom_nodes/fsampler_test").unlink()
+        with lacking:
+            assert queue(graph(), [lacking, server]) == 0
+        said = capsys.readouterr()
+        assert {job["server"] for job in queue.jobs().values()} == {f"http://{server.address}"}
+        refusals = re.findall(rf"{lacking.address} refuses (.*):\n.*class 'FSamplerTest", said.err)
+        assert refusals and len(refusals) == len(set(refusals)), said.err
+
     def test_a_wrong_value_is_named_by_node_and_input(self, queue, server, capsys):
         assert queue(graph(sampler_name="eulr"), [server]) == 2
         err = capsys.readouterr().err
@@ -268,3 +308,22 @@ def test_out_of_disk_says_so_and_goes_on_when_there_is_room(queue, server):
     start = len(server.log())
     assert cli.main(arguments) == 0
     assert len(queue.jobs()) == 2 and prompts(server, start) == 1  # the first had run: it was only fetched
+
+
+@pytest.mark.skipif(not os.environ.get("FSAMPLER_MEASURE"), reason="FSAMPLER_MEASURE is not set")
+@pytest.mark.parametrize("kind, prompt", [("waiting", slow()), ("computing", graph(steps=100))])
+def test_measure_one_server_and_two(kind, prompt, queue, server, second, capsys):
+    """What docs/headless.md says: twelve full runs, three times each, the model loaded before; -s shows the figures.
+
+    One kind of run waits 0.1 s in each of 20 steps, as for a GPU of its own; the other has 100 steps on the CPU.
+    """
+    assert queue(graph(), [server, second], modes="off") == 0
+    folder = queue.out
+    for again in range(3):
+        for servers in ([server], [server, second]):
+            queue.out = folder.with_name(f"{len(servers)} {again}")
+            capsys.readouterr()
+            assert queue(prompt, servers, modes="off", seeds=f"{again * 12 + 10}-{again * 12 + 21}") == 0
+            told = " ".join(line.strip() for line in capsys.readouterr().out.splitlines()[:-1])
+            with capsys.disabled():
+                sys.stdout.write(f"\n{kind}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}: {told}")
