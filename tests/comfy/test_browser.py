@@ -258,9 +258,9 @@ PLACES = {  # x, y, and width and height where they matter
     "model": (0, 0), "positive": (0, 120), "negative": (0, 220), "latent": (0, 320),
     "full": (310, 0, 280, 490), "fast": (620, 0, 280, 560),
     "full image decoded": (930, 0), "fast image decoded": (1140, 0),
-    "full large": (930, 90), "fast large": (1220, 90), "report": (930, 220, 500, 270),
+    "full large": (930, 90), "fast large": (1220, 90), "report": (930, 220, 500, 370),
     "full image": (1500, 0, 250, 320), "fast image": (1500, 370, 250, 320),
-    "compare": (1780, 0, 300, 300), "difference large": (1780, 370, 300, 82), "difference": (1780, 500, 300, 250),
+    "compare": (1780, 0, 300, 390), "difference large": (1780, 440, 300, 82), "difference": (1780, 570, 300, 250),
 }  # fmt: skip
 TIDY = {
     "Comfy.Minimap.Visible": False, "Comfy.Graph.CanvasMenu": False, "Comfy.Graph.CanvasInfo": False,

@@ -1,12 +1,16 @@
 """report.html of `fsampler compare`, made of real runs, in headless Chromium: wide, narrow, dark, by mouse and keys."""
 
+import io
 import json
+import os
 
 import find
 import pytest
 from comfyui_fsampler import cli
 from graphs import decoded, ksampler, sources
+from PIL import Image
 from playwright.sync_api import sync_playwright
+from server import ROOT
 
 if find.chromium() is None:
     pytest.skip(find.HOW_BROWSER, allow_module_level=True)
@@ -17,7 +21,7 @@ SIZES = {"desk": (1400, 900), "phone": (390, 844)}
 
 @pytest.fixture(scope="module")
 def folder(server, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("compared") / "out ü"
+    folder = tmp_path_factory.mktemp("compared") / "Porträt"
     file = folder.parent / "a.json"
     file.write_text(json.dumps({**sources(), "sampler": ksampler(), **decoded("sampler")}))
     arguments = ["queue", str(file), "--server", server.address, "--modes", ",".join(MODES), "--seeds", "1-2"]
@@ -154,3 +158,13 @@ def test_the_figures_are_those_of_the_json(opened, folder):
     assert [row[0] for row in shown] == ["full run (off)", "fast", "h2/s2"]
     assert [row[2] for row in shown[1:]] == [f"{row['ssim']:.4f}" for row in rows[1:]]
     assert shown[2][5] == "15.0 of 20"
+
+
+@pytest.mark.skipif(not os.environ.get("FSAMPLER_SCREENSHOTS"), reason="FSAMPLER_SCREENSHOTS is not set")
+def test_write_the_screenshot(opened):
+    """The summary and the first seed as docs/screenshots/page.png, in 256 colours."""
+    page = opened()
+    box = page.locator("section").first.bounding_box()
+    clip = {"x": box["x"] - 16, "y": 0, "width": box["width"] + 32, "height": box["y"] + box["height"] + 16}
+    picture = Image.open(io.BytesIO(page.screenshot(full_page=True, clip=clip))).convert("RGB")
+    picture.quantize(256, dither=Image.Dither.NONE).save(ROOT / "docs/screenshots/page.png", optimize=True)
