@@ -29,16 +29,15 @@ def check_schedule(sigmas):
     return tuple(values)
 
 
-def unround(levels, sigmas):
+def unround(levels, schedule):
     """Sigmas ``[n]`` as float32 (or wider); those that half precision has rounded become the schedule's own again.
 
-    Samplers multiply the schedule by ones of the latent's dtype, so half-precision latents make such sigmas.
+    ``schedule`` is on the same device: to copy it there at every evaluation would make the host wait each time. Samplers multiply the schedule by ones of the latent's dtype, so half-precision latents make such sigmas.
     """
     rounding = torch.finfo(levels.dtype).eps
     exact = levels.to(torch.promote_types(levels.dtype, torch.float32))
     if rounding < MATCH:
         return exact
-    schedule = torch.tensor(sigmas, dtype=exact.dtype, device=exact.device)
     nearest = schedule[(schedule - exact[:, None]).abs().argmin(dim=1)]
     return torch.where((nearest - exact).abs() <= rounding * exact, nearest, exact)
 

@@ -9,7 +9,7 @@ from .policy import AtIndices, Cadence, Guarded, Never, PaperGate, Policy
 from .space import SPACES
 
 # A preset is an `auto` tolerance named for what the user gets (README, "What a preset costs and keeps").
-PRESETS = {"quality": 0.03, "balanced": 0.06, "fast": 0.1, "turbo": 0.2}
+PRESETS = {"quality": 0.04, "balanced": 0.08, "fast": 0.14, "turbo": 0.28}
 DEFAULT_MODE = "balanced"
 DEFAULT_TOLERANCE = PRESETS[DEFAULT_MODE]
 PAPER_MODES = ("h2/s2", "h2/s3", "h2/s4", "h2/s5", "h3/s3", "h3/s4", "h3/s5", "h4/s4", "h4/s5", "adaptive")

@@ -43,13 +43,13 @@ class SkippingDenoiser:
         self.clock, self.watch = Clock(self.sigmas), NoiseWatch(self.sigmas)
         self.predictor, self.gap, self.correct = Predictor(config, self.flow), Gap(), config.correct
         self.step, self.decision, self.real_steps, self.skips_in_row = None, None, [], 0
-        self.pending, self.kappas, self.stiffness, self.like = {}, {}, None, None
+        self.pending, self.kappas, self.stiffness, self.like, self.schedule = {}, {}, None, None, None
 
     @torch.no_grad()
     def __call__(self, x, sigma, **extra):
         """``denoised`` at ``(x, sigma)``, shape and dtype of x: the model's, or a prediction."""
         self._check(x)
-        level = unround(sigma.flatten()[:1].to(x.device), self.sigmas)[0]
+        level = unround(sigma.flatten()[:1].to(x.device), self.schedule)[0]
         level = level.to(torch.promote_types(x.dtype, torch.float32))
         state = x.to(level.dtype)
         prediction = self.predictor.predict(state, level)
@@ -68,7 +68,7 @@ class SkippingDenoiser:
     def finish(self):
         """The run's ``Report``; drops every tensor. Raises FloatingPointError for a non-finite last output."""
         last, self.pending = self.pending, {}
-        self.predictor, self.gap = Predictor(self.config, self.flow), Gap()
+        self.predictor, self.gap, self.schedule = Predictor(self.config, self.flow), Gap(), None
         self.watch.stop()
         if last:
             self._learn(_read(last))
@@ -84,6 +84,7 @@ class SkippingDenoiser:
         like = (x.shape, torch.promote_types(x.dtype, torch.float32))  # a sampler may step up from half precision
         if self.like is None:
             self.like = like
+            self.schedule = torch.tensor(self.sigmas, dtype=like[1], device=x.device)
         elif self.like != like:
             was, now = (f"{dtype} {tuple(shape)}" for shape, dtype in (self.like, like))
             raise ValueError(f"x changed from {was} to {now} within a run; expected one shape and dtype")

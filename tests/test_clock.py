@@ -88,8 +88,8 @@ def test_sigmas_rounded_to_half_precision_are_the_schedules_own_again(dtype, flo
     """Each step of a schedule is found from its rounded sigma; one in between stays in between."""
     sigmas = torch.linspace(1, 0, 21) if flow else torch.linspace(14.6, 0, 21)
     rounded = sigmas[:-1].to(dtype)
-    assert torch.equal(unround(rounded, sigmas.tolist()), sigmas[:-1])
-    assert [Clock(check_schedule(sigmas)).locate(s) for s in unround(rounded, sigmas.tolist()).tolist()] == [*range(20)]
+    assert torch.equal(unround(rounded, sigmas), sigmas[:-1])
+    assert [Clock(check_schedule(sigmas)).locate(s) for s in unround(rounded, sigmas).tolist()] == [*range(20)]
     between = ((sigmas[:-1] + sigmas[1:]) / 2).to(dtype)
-    assert torch.equal(unround(between, sigmas.tolist()), between.float())
-    assert torch.equal(unround(sigmas, [2.0, 0.0]), sigmas)  # full precision is taken as it is
+    assert torch.equal(unround(between, sigmas), between.float())
+    assert torch.equal(unround(sigmas, torch.tensor([2.0, 0.0])), sigmas)  # full precision is taken as it is
