@@ -32,7 +32,8 @@ def check_schedule(sigmas):
 def unround(levels, schedule):
     """Sigmas ``[n]`` as float32 (or wider); those that half precision has rounded become the schedule's own again.
 
-    ``schedule`` is on the same device: to copy it there at every evaluation would make the host wait each time. Samplers multiply the schedule by ones of the latent's dtype, so half-precision latents make such sigmas.
+    Samplers multiply the schedule by ones of the latent's dtype, so half-precision latents make such sigmas.
+    ``schedule`` is on their device: copied there at every evaluation, it would make the host wait each time.
     """
     rounding = torch.finfo(levels.dtype).eps
     exact = levels.to(torch.promote_types(levels.dtype, torch.float32))
