@@ -21,7 +21,7 @@ from .versus import matrix, play, report
 from .versus.link import Worker, WorkerDied
 from .versus.results import Results
 
-QUICK = {"images": 4, "points": 5}
+QUICK = {"images": 4, "points": 4}
 
 
 def parser():
@@ -92,7 +92,7 @@ def main(argv=None):
     except KeyboardInterrupt:
         sys.exit("head_to_head: stopped; the same command goes on from here")
     if not args.plan:
-        given = [a for a in (sys.argv[1:] if argv is None else argv)]
+        given = sys.argv[1:] if argv is None else argv
         command = shlex.join(["python", "-m", "comfyui_fsampler.benchmarks.head_to_head", *given])
         report.write(args, axes, conditions, cells, results, command)
 

@@ -5,12 +5,14 @@ from collections import defaultdict
 
 from matplotlib.figure import Figure
 
+from ..cells import EXACT
 from .matrix import Cell
-from .rivals import AUTO, OURS, RIVALS
+from .rivals import AUTO, LOW, OURS, RIVALS
+from .verdict import share
 
 STYLES = {
-    OURS: dict(color="#d62728", marker="o", lw=2.4, ms=4.5, zorder=5),
-    AUTO: dict(color="#d62728", marker="*", lw=0, ms=10, zorder=6, mec="white", mew=0.6),
+    OURS: dict(color="#d62728", marker="o", lw=2.4, ms=3.5, zorder=5),
+    AUTO: dict(color="white", marker="*", lw=0, ms=9, zorder=6, mec="#d62728", mew=1.3),
     "fewer steps": dict(color="#222222", marker="s", lw=1.1, ms=3),
     "EasyCache": dict(color="#1f77b4", marker="^", lw=0.9, ms=3.5),
     "LazyCache": dict(color="#17a9c9", marker="v", lw=0.9, ms=3.5),
@@ -21,10 +23,10 @@ STYLES = {
     "original": dict(color="#9467bd", marker="d", lw=0, ms=4),
     "original v1.5": dict(color="#e377c2", marker="h", lw=0, ms=4),
 }
-ROOMS = {"ssim": ("SSIM", (None, 1.0)), "psnr": ("PSNR, dB", (None, None))}
+ROOMS = {"ssim": ("SSIM", 1.0, 0.02), "psnr": ("PSNR, dB", None, 3.0)}  # name, highest value, least span of the axis
 
 
-def upper_hull(rows, metric):
+def best_of(rows, metric):
     """A rival's points by calls, of equal calls the best: ``[(calls, value)]``."""
     found = {}
     for row in rows:
@@ -53,19 +55,21 @@ def draw(rows, title):
 
 
 def panel(axes, rows, metric):
-    """Every rival's curve in one metric; ``{rival: line}``. The axis shows where ours is, and what is near it."""
+    """Every rival's curve in one metric; ``{rival: line}``. The axis has room for ours and for fewer steps from 35 % of
+    the calls on; what lies below is cut off."""
     lines, by_rival = {}, defaultdict(list)
     for row in rows:
         by_rival[row["rival"]].append(row)
     for rival, style in STYLES.items():
-        points = upper_hull([row for row in by_rival[rival] if row["calls"] < row["full_calls"]], metric)
+        points = best_of([row for row in by_rival[rival] if row["calls"] < row["full_calls"]], metric)
         if points:
             lines[rival] = axes.plot(*zip(*points, strict=True), **style)[0]
-    name, (low, high) = ROOMS[metric]
-    values = [row[metric] for rival in (OURS, AUTO, "fewer steps") for row in by_rival[rival] if row[metric] < 110]
+    name, top, least = ROOMS[metric]
+    seen = [row for rival in (OURS, AUTO, "fewer steps") for row in by_rival[rival] if LOW <= share(row) < 1]
+    values = [row[metric] for row in seen if row[metric] < EXACT]
     if values:
-        span = max(max(values) - min(values), 0.02 if metric == "ssim" else 3)
-        axes.set_ylim(min(values) - 0.25 * span, high + 0.06 * span if high else max(values) + 0.12 * span)
+        span = max(max(values) - min(values), least)
+        axes.set_ylim(min(values) - 0.3 * span, (top or max(values)) + 0.1 * span)
     axes.set_ylabel(name, fontsize=8)
     axes.tick_params(labelsize=7)
     axes.grid(alpha=0.25)
@@ -84,7 +88,7 @@ def files(rows):
     }  # fmt: skip
 
 
-def write(rows, folder, dpi=80):
+def write(rows, folder, dpi=90):
     """The pictures of ``{Cell: rows}`` in a folder; their names."""
     folder.mkdir(parents=True, exist_ok=True)
     made = files(rows)

@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from ...fsampler import PRESETS
 from . import rivals
 from .link import WorkerDied
 from .matrix import evaluations
@@ -62,5 +63,8 @@ def play(todo, worker, results, bar):
             if run.rival in OURS:
                 raise
             row = {"failed": str(error)}
-        results.add({**row, **name, **({"engine": now} if run.rival in OURS else {})})
+        own = {"engine": now} if run.rival in OURS else {}
+        if run.rival == rivals.AUTO:
+            own["tolerance"] = PRESETS[run.setting]
+        results.add({**row, **name, **own})
         bar.update()

@@ -94,11 +94,11 @@ def few(rows):
 
 def tolerance(rows):
     """Error of the batch's worst image over the preset's tolerance, cells in which it skipped anything."""
-    for preset, wanted in PRESETS.items():
+    for preset in PRESETS:
         of = [row for every in rows.values() for row in presets(every) if row["setting"] == preset]
-        ratios = [row["error_worst"] / wanted for row in of if row["calls"] < row["full_calls"]]
+        ratios = [row["error_worst"] / row["tolerance"] for row in of if row["calls"] < row["full_calls"]]
         within = 100 * sum(ratio <= 1 for ratio in ratios) / max(len(ratios), 1)
-        name = f"{preset}: error of the worst image over the tolerance {wanted:g}, median; cells within it"
+        name = f"{preset}: error of the worst image over the tolerance, median; cells within it"
         figure = f"{statistics.median(ratios):.2f}; {within:.0f} %" if ratios else TOO_FEW
         met = statistics.median(ratios) >= 0.25 and within >= 90 if ratios else None
         yield Target(name, "at least 0.25; at least 90 %", figure, met)

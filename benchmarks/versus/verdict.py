@@ -54,7 +54,7 @@ def duels(rows):
                     theirs = best(every, rival, row["calls"], metric)
                     if theirs is not None:
                         ahead = theirs[metric] - row[metric]
-                        outcome = WON if ahead <= 0 else TIED if ahead <= row[f"{metric}_se"] else LOST
+                        outcome = WON if ahead <= 0 else TIED if ahead <= row[f"{metric}_se"] + 1e-9 else LOST
                         found.append(Duel(
                             cell, row["calls"], metric, rival, row[metric], theirs[metric], theirs["setting"],
                             theirs["calls"], outcome,
