@@ -38,16 +38,6 @@ def weights(name):
     return WEIGHTS.with_name(name)
 
 
-def noise(images, seed):
-    """``[len(images), 3, 64, 64]``: image i's depends on the seed and i alone."""
-    import torch
-
-    from ...demo.model import IMAGE_SIZE
-
-    drawn = [torch.Generator().manual_seed(seed * 100_003 + i) for i in images]
-    return torch.stack([torch.randn(3, IMAGE_SIZE, IMAGE_SIZE, generator=generator) for generator in drawn])
-
-
 def prepared(job):
     """The MODEL with a rival's patch, in a clone of its own."""
     from ... import NODE_CLASS_MAPPINGS as OURS
@@ -76,18 +66,17 @@ def select(model, job):
     return getattr(node(), node.FUNCTION)(model=model, **given)[0]
 
 
-def sample(job, images, seed):
-    """Latents of some images, as KSampler makes them."""
+def sample(job, labels, drawn, seed):
+    """Latents of some images, from their classes ``[B]`` and noise ``[B, 3, 64, 64]``, as KSampler makes them."""
     import comfy.sample
     import comfy.samplers
     import torch
 
     from ...demo.comfy_model import conditioning
-    from ...demo.model import CLASSES, UNCONDITIONAL
+    from ...demo.model import UNCONDITIONAL
 
-    model, drawn = prepared(job), noise(images, seed)
-    conds = conditioning(*(i % len(CLASSES) for i in images)), conditioning(UNCONDITIONAL)
-    latent = torch.zeros_like(drawn)
+    model, latent = prepared(job), torch.zeros_like(drawn)
+    conds = conditioning(*labels.tolist()), conditioning(UNCONDITIONAL)
     torch.manual_seed(seed)
     if job.kind in (ORIGINAL, ORIGINAL_15):
         core = comfy.samplers.KSampler(model, job.steps, model.load_device, job.sampler, job.schedule)
@@ -113,14 +102,17 @@ def perform(job, images, batch, seed, path):
     import torch
     from safetensors.torch import save_file
 
+    from ...demo.problem import start
+
     base = loaded(job.model).model
+    labels, drawn = start(images, seed, "flow", 1.0)  # an image's depend on the seed and its number alone
     network = base.diffusion_model
     before, seconds, parts = network.images, 0.0, []
     network.seen.clear()
     with one_side_at_a_time(base) if job.kind == "EasyCache" else contextlib.nullcontext():
         for first in range(0, images, batch):
             began = time.perf_counter()
-            parts.append(sample(job, range(first, min(first + batch, images)), seed))
+            parts.append(sample(job, labels[first : first + batch], drawn[first : first + batch], seed))
             seconds += time.perf_counter() - began
     save_file({"latents": torch.cat(parts).float().cpu().contiguous()}, path)
     sides = 1 if job.cfg == 1 else 2
