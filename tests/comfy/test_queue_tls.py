@@ -6,6 +6,8 @@ import ssl
 import subprocess
 
 import pytest
+from comfyui_fsampler.headless.follow import Listener
+from comfyui_fsampler.headless.server import Gone, Server
 from gate import Gate
 from queueing import graph
 
@@ -72,6 +74,12 @@ def test_one_that_is_not_trusted_is_named_and_the_others_do_the_work(queue, encr
     assert said.err.splitlines()[0] == f"fsampler queue: {encrypted.address.removeprefix('https://')} {why}"
     assert f"gone: {encrypted.address} {why}" in said.out
     assert {job["server"] for job in queue.jobs().values()} == {server.url().rstrip("/")} and not encrypted.heads
+
+
+def test_the_websocket_trusts_it_no_more(encrypted):
+    with pytest.raises(Gone, match="websocket .SSLCertVerificationError"):
+        Listener(Server(encrypted.address), "id").connect()
+    assert not encrypted.heads
 
 
 def test_alone_it_is_an_error_of_one_line(queue, encrypted, capsys):
