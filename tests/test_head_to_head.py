@@ -225,6 +225,13 @@ def test_a_rival_that_fails_is_kept_as_such_and_ours_is_not(tmp_path):
         played(tmp_path / "other.jsonl", FakeWorker(dies=["ours"]))
 
 
+def test_a_rival_whose_own_full_run_fails(tmp_path):
+    results = Results(tmp_path / "results.jsonl")
+    todo = play.pending([CELL], CONDITIONS, results, 3, True)
+    play.play(todo, FakeWorker(dies=["original"]), results, Bar())
+    assert {row["rival"] for row in results.failed([CELL])} == {"original"}
+
+
 def test_ours_again_when_the_engine_has_changed(tmp_path, monkeypatch):
     path = tmp_path / "results.jsonl"
     played(path, FakeWorker())
@@ -290,11 +297,11 @@ def test_calls_for_a_given_ssim():
     cells = [CELL, CELL._replace(schedule="beta"), CELL._replace(schedule="karras")]
     need = {cells[0]: 7, cells[1]: 6, cells[2]: 12}
     rows = {c: [ours(5, 0.5, cell=c), ours(n, 0.95, cell=c), ours(16, 0.97, cell=c)] for c, n in need.items()}
-    assert target(rows, "calls for SSIM 0.95, 20") == (True, "35 % (3 cells)")
-    assert target(rows, "calls for SSIM 0.99, 20") == (False, "not reached (3 cells)")
+    assert target(rows, "calls for SSIM 0.95, 20") == (True, "35 % (of 3)")
+    assert target(rows, "calls for SSIM 0.99, 20") == (False, "not reached (of 3)")
     assert target(rows, "calls for SSIM 0.95, 50")[0] is None
     rows[cells[0]][1] = ours(8, 0.95)
-    assert target(rows, "calls for SSIM 0.95, 20") == (False, "40 % (3 cells)")
+    assert target(rows, "calls for SSIM 0.95, 20") == (False, "40 % (of 3)")
     mixed = {cell._replace(model="mixture-v"): every for cell, every in rows.items()}
     assert target(mixed, "calls for SSIM 0.95, 20")[0] is None
 
@@ -303,33 +310,33 @@ def test_distance_to_the_exact_solution():
     cell = CELL._replace(sampler="dpmpp_2m")
     rows = {cell: [ours(n, 0.9, 34.0, cell=cell) for n in (8, 9, 12, 13)]}
     rows[cell] += [row("fewer steps", f"{n} steps", n, 0.9, p, cell) for n, p in ((8, 0.0), (9, 29.0), (12, 30.0))]
-    assert target(rows, "distance to the exact") == (True, "+4.5 dB (2 cells)")
+    assert target(rows, "distance to the exact") == (True, "+4.5 dB (of 2)")
     rows[cell][-1]["exact_psnr"] = 32.0
-    assert target(rows, "distance to the exact") == (False, "+3.5 dB (2 cells)")
+    assert target(rows, "distance to the exact") == (False, "+3.5 dB (of 2)")
 
 
 def test_noisy_samplers_at_60_percent():
     cell = CELL._replace(sampler="euler_ancestral")
     rows = {cell: [ours(11, 0.91, cell=cell), ours(12, 0.89, cell=cell), ours(13, 0.99, cell=cell)]}
-    assert target(rows, "euler_ancestral: SSIM at 60 %") == (False, "0.890 (1 cells)")
+    assert target(rows, "euler_ancestral: SSIM at 60 %") == (False, "0.890 (of 1)")
     assert target(rows, "dpmpp_2m_sde: SSIM at 60 %")[0] is None
 
 
 def test_two_evaluations_against_one():
     heun = CELL._replace(sampler="heun")
     rows = {CELL: [ours(10, 0.96)], heun: [row("ours", "calls:11", 21, 0.96, cell=heun)]}
-    assert target(rows, "heun: calls for SSIM 0.95") == (True, "+8 % (1 cells)")  # 21/39 over 10/20
+    assert target(rows, "heun: calls for SSIM 0.95") == (True, "+8 % (of 1)")  # 21/39 over 10/20
     rows[heun] = [row("ours", "calls:12", 23, 0.96, cell=heun)]
-    assert target(rows, "heun: calls for SSIM 0.95") == (False, "+18 % (1 cells)")
+    assert target(rows, "heun: calls for SSIM 0.95") == (False, "+18 % (of 1)")
 
 
 def test_few_steps():
     cell = CELL._replace(steps=8)
     auto = row("ours auto", "fast", 6, 0.9, cell=cell)
     rows = {cell: [ours(6, 0.96, cell=cell), ours(5, 0.99, cell=cell), auto]}
-    assert target(rows, "few steps") == (False, "0.960 (1 cells)")
+    assert target(rows, "few steps") == (False, "0.960 (of 1)")
     auto["calls"] = 8
-    assert target(rows, "few steps") == (True, "1.000 (1 cells)")
+    assert target(rows, "few steps") == (True, "1.000 (of 1)")
 
 
 def test_the_tolerance():
@@ -417,9 +424,10 @@ def test_report_of_a_run(tmp_path, capsys):
     given = ["--out", str(out), "--images", "2", "--models", "unet-flow,mixture-v", "--report", "--page", str(shown)]
     head_to_head.main(given)
     text = shown.read_text()
-    assert "python -m comfyui_fsampler.benchmarks.head_to_head --out" in text and "ComfyUI 0.3.64" in text
+    assert "`ORIGINAL_FSAMPLER=CHECKOUT python -m comfyui_fsampler.benchmarks.head_to_head --out" in text
+    assert "ComfyUI 0.3.64" in text
     assert "2 images a cell" in text and "2 cells of the full matrix's 5250" in text
-    assert "deis 99 steps 0.9999 (9 calls)" in text and "deis 99 steps" in (out / "lost.md").read_text()
+    assert "deis 99 steps 0.99990 (9 calls)" in text and "deis 99 steps" in (out / "lost.md").read_text()
     for name in ("unet-flow_20_cfg2.png", "mixture-v_20_cfg2.png"):
         assert f"(benchmarks/{name})" in text and (shown.parent / "benchmarks" / name).stat().st_size > 10_000
     assert (out / "runs.md").read_text().count("\n") == 2 + sum(map(len, rows.values()))

@@ -106,6 +106,8 @@ class Worker:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(timeout=10)  # it is still writing why
             self.stop()
-            last = Path(self.log).read_text(errors="replace").strip().rpartition("\n")[2]
+            with open(self.log, "rb") as log:  # packs may have printed a lot
+                log.seek(max(os.path.getsize(self.log) - 4096, 0))
+                last = log.read().decode(errors="replace").strip().rpartition("\n")[2]
             raise WorkerDied(f"{what} ended the worker: {last} (all of it in {self.log})")
         return json.loads(line)

@@ -76,7 +76,7 @@ def lost_list(found, most=LISTED):
     lines = []
     for duel in lost[:most] if most else lost:
         name = f"{Cell(*duel.cell).title}, {duel.calls:g} calls, {duel.metric.upper()}"
-        form = "{:.4f}" if duel.metric == "ssim" else "{:.1f} dB"
+        form = "{:.5f}" if duel.metric == "ssim" else "{:.1f} dB"
         theirs = f"{duel.rival} {duel.setting} {form.format(duel.theirs)} ({duel.rival_calls:g} calls)"
         lines.append(f"- {name}: {form.format(duel.ours)}, {theirs}")
     if most and len(lost) > most:

@@ -48,16 +48,16 @@ def most_calls(job):
 
 
 def play(todo, worker, results, bar):
-    """Make the runs and keep the rows; a rival whose run ends the worker or the numbers is kept as failed.
+    """Make the runs and keep the rows; a rival's run that ends the worker, or in numbers that are none, as failed.
 
-    Raises ``WorkerDied`` when ours or a reference does.
+    Raises ``WorkerDied`` when ours does, or the exact solution.
     """
     now = engine()
     for cell, run, name in todo:
         bar.set_description(f"{cell.title}: {run.rival} {run.setting}")
-        full = worker.make(rivals.full(cell, run.rival))
         exact = worker.make(rivals.exact(cell)) if cell.deterministic else None
         try:
+            full = worker.make(rivals.full(cell, run.rival))
             row = score(worker.make(run.job), full, exact)
         except WorkerDied as error:
             if run.rival in OURS:

@@ -26,13 +26,17 @@ def notes(results, rows):
     found = []
     if len(engines) > 1:
         found.append(f"Rows of ours are of {len(engines)} different engines: run with --again ours.")
-    if not any(row["rival"] == rivals.ORIGINAL for every in rows.values() for row in every):
+    if not with_original(rows):
         found.append("Without the original pack.")
     failed = results.failed(rows)
     if failed:
         names = sorted({row["rival"] for row in failed})
         found.append(f"{len(failed)} runs of {', '.join(names)} failed and are left out.")
     return " ".join(found)
+
+
+def with_original(rows):
+    return any(row["rival"] == rivals.ORIGINAL for every in rows.values() for row in every)
 
 
 def example(names):
@@ -57,8 +61,9 @@ def write(args, axes, conditions, cells, results, command):
     (args.out / "lost.md").write_text(page.lost_list(found, most=None))
     made = curves.write(rows, args.out / "curves")
     shown = {name: title for name, (title, _) in curves.files(rows).items()}
+    original = "ORIGINAL_FSAMPLER=CHECKOUT " if with_original(rows) else ""
     facts = {
-        "command": command, "comfyui": results.known.get("comfyui", "of unknown version"),
+        "command": original + command, "comfyui": results.known.get("comfyui", "of unknown version"),
         "images": conditions["images"], "covered": covered(axes, len(rows)), "notes": notes(results, rows),
         "thresholds": rivals.THRESHOLDS,
     }  # fmt: skip

@@ -123,4 +123,4 @@ def median(name, wanted, values, form, holds):
         return Target(name, wanted, TOO_FEW, None)
     figure = statistics.median(values)
     text = "not reached" if math.isinf(figure) else form.format(figure)
-    return Target(name, wanted, f"{text} ({len(values)} cells)", holds(figure))
+    return Target(name, wanted, f"{text} (of {len(values)})", holds(figure))
