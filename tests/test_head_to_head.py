@@ -60,7 +60,7 @@ def test_what_is_not_offered_is_named(axis, text):
 def test_numbers_of_calls():
     assert rivals.counts(20) == list(range(7, 18))
     assert rivals.counts(8) == [3, 4, 5, 6] and rivals.counts(50)[0] == 18 and rivals.counts(50)[-1] == 42
-    assert rivals.counts(20, points=3) == [7, 12, 17] and rivals.counts(20, points=1) == [7]
+    assert rivals.counts(20, points=3) == [7, 12, 17] and rivals.counts(20, points=1) == [12]
 
 
 def settings(cell, rival, **given):

@@ -61,7 +61,9 @@ def counts(steps, low=LOW, high=HIGH, points=None):
     every = list(range(first, last + 1))
     if points is None or len(every) <= points:
         return every
-    return [every[round(i * (len(every) - 1) / max(points - 1, 1))] for i in range(points)]
+    if points == 1:
+        return [every[len(every) // 2]]
+    return [every[round(i * (len(every) - 1) / (points - 1))] for i in range(points)]
 
 
 def runs(cell, points=None, original=False):
