@@ -16,6 +16,7 @@ import torch
 from tqdm import tqdm
 
 from ..demo.model import IMAGE_SIZE
+from ..demo.problem import WEIGHTS, load_network
 from ..fsampler import PRESETS
 from .cells import COLUMNS, Bench, Cell, cells, compare
 from .markdown import rows
@@ -169,11 +170,12 @@ def main(argv=None):
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="which parts to run (all of them)")
     parser.add_argument("--count", type=int, default=64, help="images a cell")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--weights", type=pathlib.Path, default=WEIGHTS, help="of the demo model, U-Net or transformer")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--json", type=pathlib.Path, help="also write the figures here")
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
-    bench, kept = Bench(args.count, args.seed), {}
+    bench, kept = Bench(args.count, args.seed, load_network(args.weights)), {}
     for name in tqdm(args.parts or list(PARTS), unit="part"):
         text, kept[name] = PARTS[name](bench)
         summary = PARTS[name].__doc__
