@@ -28,7 +28,7 @@ class FullRun:
 
     def finish(self):
         """The run's ``Report``."""
-        levels = unround(torch.stack(self.levels), self.sigmas.tolist()).tolist() if self.levels else []
+        levels = unround(torch.stack(self.levels).cpu(), self.sigmas.cpu().float()).tolist() if self.levels else []
         self.levels = []
         for step, level in zip(self._steps(levels), levels, strict=True):
             self.report.records.append(Record(step, level, REAL, "in full" if self.reason else "off"))

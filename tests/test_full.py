@@ -17,6 +17,16 @@ def test_every_evaluation_is_counted_in_its_step(solver):
     assert report.reasons() == {"REAL in full": report.calls}
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_sigmas_are_counted_in_their_steps(dtype):
+    run, sigmas = FullRun(lambda x, sigma: x, schedule(20), "off"), schedule(20)
+    for level in sigmas[:-1].to(dtype):
+        run(noise(dtype=dtype), level.expand(2))
+    records = run.finish().records
+    assert [record.step for record in records] == [*range(20)]
+    assert [record.sigma for record in records] == sigmas[:-1].tolist()
+
+
 def test_off_says_off():
     run = begin(problem(), schedule(8), Config.parse("off"))
     SOLVERS["euler"](run, noise(), schedule(8))
