@@ -27,7 +27,7 @@ from .giants import NETWORKS, SIZES
 from .markdown import rows
 
 FULL, HALF = "off", "calls:50%"
-LEAST_STEPS = 8  # fewer leave no corrected REAL step at 50 %
+LEAST_STEPS = 10  # fewer leave no corrected REAL step at 50 %
 ROOM = 1.4  # memory a model needs, in that of its weights
 
 
