@@ -518,6 +518,7 @@ def test_finish_drops_every_tensor_of_a_denoiser_that_lives_on():
         x = torch.lerp(denoised, x, following / sigma)
         kept += [weakref.ref(x), weakref.ref(denoised)]
         kept += [weakref.ref(entry.value) for entry in wrapped.predictor.history.entries]
+    kept.append(weakref.ref(wrapped.schedule))
     assert wrapped.finish() is wrapped.report
     del x, denoised
     gc.collect()

@@ -64,6 +64,17 @@ def second(comfyui, tmp_path_factory):
         yield running
 
 
+@pytest.fixture(scope="module")
+def browser():
+    """A headless Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=find.chromium(), args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
 @pytest.fixture
 def queue(tmp_path):
     """``fsampler queue`` in a folder of its own."""

@@ -139,11 +139,10 @@ class Server:
                 command, cwd=self.comfyui, env=environment, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.__exit__)
             self._wait()
-        except BaseException:
-            self.__exit__()
-            raise
+            undo.pop_all()
         self.startup = self.log()
         return self
 

@@ -12,7 +12,6 @@ import find
 import pytest
 from graphs import STEPS, compared, ksampler, ours, report, sources
 from PIL import Image
-from playwright.sync_api import sync_playwright
 from server import ROOT
 
 if find.chromium() is None:
@@ -97,14 +96,6 @@ class Gui:
         kind, prompt_id = self.do("() => window.ended")
         assert kind == "execution_success"
         return prompt_id
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=find.chromium(), args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import pytest
 from comfyui_fsampler import cli
 from graphs import decoded, ksampler, sources
 from PIL import Image
-from playwright.sync_api import sync_playwright
 from server import ROOT
 
 if find.chromium() is None:
@@ -28,14 +27,6 @@ def folder(server, tmp_path_factory):
     assert cli.main([*arguments, "--out", str(folder)]) == 0
     assert cli.main(["compare", str(folder)]) == 0
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find.chromium())
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

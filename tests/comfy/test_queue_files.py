@@ -7,7 +7,6 @@ import pytest
 from comfyui_fsampler import cli
 from graphs import sources
 from PIL import Image
-from playwright.sync_api import sync_playwright
 from queueing import graph, prompts
 
 IMAGES, NAME = ["a picture ü decoded", 0], "vidéo 'a' <b>"
@@ -62,17 +61,14 @@ def test_a_lost_file_is_made_again_and_what_is_whole_is_not(done, server):
 
 
 @pytest.mark.skipif(find.chromium() is None, reason=find.HOW_BROWSER)
-def test_the_page_has_links_to_them_that_open(done):
+def test_the_page_has_links_to_them_that_open(browser, done):
     assert cli.main(["compare", str(done.out)]) == 0
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find.chromium())
-        page = browser.new_context(offline=True).new_page()
-        page.goto((done.out / "report.html").as_uri())
-        links = page.locator("article ul.files a")
-        texts = links.all_inner_texts()
-        assert len(texts) == 2 * len(KINDS)
-        assert sum("2 frames, of which the first is compared" in one for one in texts) == 2
-        assert sum(one.startswith(NAME) and one.endswith(".webm of SaveWEBM video") for one in texts) == 2
-        links.nth(next(at for at, one in enumerate(texts) if ".webm" in one)).click()
-        page.wait_for_function("document.querySelector('video')?.videoWidth > 0")
-        browser.close()
+    page = browser.new_context(offline=True).new_page()
+    page.goto((done.out / "report.html").as_uri())
+    links = page.locator("article ul.files a")
+    texts = links.all_inner_texts()
+    assert len(texts) == 2 * len(KINDS)
+    assert sum("2 frames, of which the first is compared" in one for one in texts) == 2
+    assert sum(one.startswith(NAME) and one.endswith(".webm of SaveWEBM video") for one in texts) == 2
+    links.nth(next(at for at, one in enumerate(texts) if ".webm" in one)).click()
+    page.wait_for_function("document.querySelector('video')?.videoWidth > 0")

@@ -14,7 +14,6 @@ import find
 import pytest
 import requests
 from comfyui_fsampler.workflow import api, convert
-from playwright.sync_api import sync_playwright
 from wiring import graphs, groups_of, links, overlapping, problems
 
 BALANCED, FAST = ["balanced", ""], ["balanced", "calls:50%"]
@@ -120,15 +119,12 @@ NODES = """() => {
 
 
 @pytest.fixture(scope="module")
-def page(server):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find.chromium(), args=["--no-sandbox"])
-        page = browser.new_page()
-        page.set_default_timeout(MINUTES)
-        page.goto(server.url())
-        page.wait_for_function(READY)
-        yield page
-        browser.close()
+def page(browser, server):
+    page = browser.new_page()
+    page.set_default_timeout(MINUTES)
+    page.goto(server.url())
+    page.wait_for_function(READY)
+    return page
 
 
 def opened(page, workflow):

@@ -10,7 +10,6 @@ import find
 import pytest
 from comfyui_fsampler import cli
 from PIL import Image
-from playwright.sync_api import sync_playwright
 from queueing import prompts
 
 PREDICTIONS = {"default": "eps", "sd3.5_simple_example": "flow"}  # the first that the ComfyUI has, and its model's kind
@@ -23,14 +22,6 @@ TEMPLATES = find.templates(find.comfyui())
 NAME = next((name for name in PREDICTIONS if name in TEMPLATES), None)
 if NAME is None or find.chromium() is None:
     pytest.skip("no such template, or no Chromium, which makes its API form", allow_module_level=True)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find.chromium(), args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
