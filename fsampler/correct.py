@@ -1,12 +1,17 @@
 """Correction after a gap: at the next REAL step the skipped values can be interpolated, which is an order better.
 
 ``delta`` is how far the state is off at that step; ``land`` hands the sampler a ``denoised`` that takes a one-step
-method where the corrected state would have gone. No model call is spent. Two-point interpolation beat three and four.
+method where the corrected state would have gone; ``follow`` is what the model would have said there. No model call is
+spent. Two-point interpolation beat three and four.
 """
 
 from dataclasses import dataclass
 
 import torch
+
+from .space import encode
+
+HELD = 0.4  # alpha at which ``denoised`` stays where it was as the state is corrected
 
 
 @dataclass(frozen=True)
@@ -44,3 +49,17 @@ def land(denoised, delta, sigma, sigma_next):
     """``denoised`` changed so that Euler's step lands where it would from ``x + delta``; unchanged at the last step."""
     ratio = sigma_next / sigma
     return torch.add(denoised, delta, alpha=ratio / (1 - ratio))
+
+
+def follow(space, delta, sigma, alpha):
+    """What ``delta`` adds to the REAL value of a space: the model would have answered ``denoised + (alpha - HELD)
+    delta`` at the corrected state. ``alpha`` is the learned trend's, ``[B, 1, ..., 1]``, or None, which counts as 1.
+
+    Measured with a second call at the corrected state: ``denoised`` moves along delta by .3 to .5 of it at guidance 2
+    and against it (-.1 to -3) at guidance 5. Against 0 for all, 9 and 12 of 20 calls, CFG 2 and 5, 8 images, that is
+    worth .4 dB and .0006 SSIM on the demo's U-Net, .5 dB and .0056 on its transformer; .5 for all costs the
+    transformer .05 SSIM at CFG 5. Landing with it gained nothing more, nor did a figure learned from later misses or
+    one for each spatial frequency.
+    """
+    response = (1.0 if alpha is None else alpha) - HELD
+    return encode(space, response * delta, delta, sigma)

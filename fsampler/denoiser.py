@@ -6,7 +6,7 @@ A sampler sees a callable ``model(x, sigma, **extra) -> denoised`` and nothing e
 import torch
 
 from .clock import Clock, check_schedule, unround
-from .correct import Gap, land
+from .correct import Gap, follow, land
 from .gate import gate, gate_figures
 from .noise import NoiseWatch
 from .plan import is_flow
@@ -188,8 +188,7 @@ class SkippingDenoiser:
             self.pending["kappa"] = kappa
         delta = self._close_gap(value, sigma)
         if delta is not None:
-            del value
-            value = encode(self.predictor.space, answer, state + delta, sigma)  # what the corrected state would show
+            value = value + follow(self.predictor.space, delta, sigma, self.predictor.alpha)
             denoised = land(answer, delta, sigma, self.sigmas[self.step + 1]).to(x.dtype)
         self.predictor.remember(value, answer, state, sigma)
         self._watch(answer, value, sigma)

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from comfyui_fsampler.fsampler import sample
-from comfyui_fsampler.fsampler.correct import Gap, land
+from comfyui_fsampler.fsampler import Config, sample
+from comfyui_fsampler.fsampler.correct import Gap, follow, land
+from comfyui_fsampler.fsampler.denoiser import SkippingDenoiser
 from comfyui_fsampler.fsampler.history import Entry
 from comfyui_fsampler.fsampler.space import SPACES, encode
 from comfyui_fsampler.samplers import SOLVERS
@@ -125,11 +126,38 @@ def test_a_run_hands_the_solver_exactly_the_landed_denoised(space):
     # history remembers the corrected state: step 8 (REAL) makes no difference, so look at a skip after it
     again = []
     sample(EULER, model, x, sigmas, "4, 5, 7", space=space, correct=True, callback=again.append, **OPTIONS)
-    first, second = value[3], encode(space, real, state + delta, s[6])
+    first, second = value[3], encode(space, real + 0.6 * delta, state + delta, s[6])  # no trend learned: alpha 1
     slope = (second - first) / (s[6] - s[3])
     predicted = second + slope * (s[7] - s[6])
     used = encode(space, again[7]["denoised"], again[7]["x"], s[7])
     torch.testing.assert_close(used, predicted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("alpha", [None, 0.0, 0.4, 1.2])
+def test_denoised_follows_the_correction_as_far_as_trends_come_true(space, alpha):
+    x, real, delta = (noise((2, 3), dtype=torch.float64) * k for k in (3.0, 1.0, 0.1))
+    learned = None if alpha is None else torch.full((2, 1), alpha, dtype=torch.float64)
+    moved = real + (0.6 if alpha is None else alpha - 0.4) * delta
+    value = encode(space, real, x, 1.7) + follow(space, delta, 1.7, learned)
+    torch.testing.assert_close(value, encode(space, moved, x + delta, 1.7))
+
+
+def test_a_run_follows_with_the_trend_it_has_learned():
+    """Each sample with its own alpha: the skip after a corrected gap, from formulas written out here."""
+    model, sigmas, x = problem(dtype=torch.float64), schedule(10, dtype=torch.float64), noise(dtype=torch.float64)
+    seen, states = [], {}
+    watch = lambda now: (seen.append(now), states.update({now["i"]: run.predictor.alpha}))  # noqa: E731
+    run = SkippingDenoiser(model, sigmas, Config.parse("4, 5, 7", correct=True, **(OPTIONS | {"stabilizer": "trend"})))
+    EULER(run, x, sigmas, callback=watch)
+    s, alpha = sigmas.tolist(), states[6]
+    value = [encode("epsilon", step["denoised"], step["x"], at) for step, at in zip(seen, s, strict=False)]
+    real = model(seen[6]["x"], sigmas[6].expand(len(x)))
+    delta = naive_delta("epsilon", s[3:7], value[4:6], value[3], encode("epsilon", real, seen[6]["x"], s[6]))
+    assert (alpha - 1).abs().min() > 5e-4  # the trend has something to say
+    newest = encode("epsilon", real + (alpha - 0.4) * delta, seen[6]["x"] + delta, s[6])
+    predicted = newest + alpha * (newest - value[3]) / (s[6] - s[3]) * (s[7] - s[6])
+    torch.testing.assert_close(value[7], predicted, rtol=1e-4, atol=1e-5)
 
 
 def test_no_correction_at_the_last_step():
