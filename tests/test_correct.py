@@ -146,11 +146,12 @@ def test_denoised_follows_the_correction_as_far_as_trends_come_true(space, alpha
 def test_a_run_follows_with_the_trend_it_has_learned():
     """Each sample with its own alpha: the skip after a corrected gap, from formulas written out here."""
     model, sigmas, x = problem(dtype=torch.float64), schedule(10, dtype=torch.float64), noise(dtype=torch.float64)
-    seen, states = [], {}
-    watch = lambda now: (seen.append(now), states.update({now["i"]: run.predictor.alpha}))  # noqa: E731
-    run = SkippingDenoiser(model, sigmas, Config.parse("4, 5, 7", correct=True, **(OPTIONS | {"stabilizer": "trend"})))
+    seen, learned = [], []
+    watch = lambda now: (seen.append(now), learned.append(run.predictor.alpha))  # noqa: E731
+    options = dict(space="epsilon", nodes="sigma", stabilizer="trend", correct=True)
+    run = SkippingDenoiser(model, sigmas, Config.parse("4, 5, 7", **options))
     EULER(run, x, sigmas, callback=watch)
-    s, alpha = sigmas.tolist(), states[6]
+    s, alpha = sigmas.tolist(), learned[6]
     value = [encode("epsilon", step["denoised"], step["x"], at) for step, at in zip(seen, s, strict=False)]
     real = model(seen[6]["x"], sigmas[6].expand(len(x)))
     delta = naive_delta("epsilon", s[3:7], value[4:6], value[3], encode("epsilon", real, seen[6]["x"], s[6]))
