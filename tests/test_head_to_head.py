@@ -393,9 +393,13 @@ def test_curves_have_a_panel_a_cell_and_every_rival_in_the_legend():
     assert len({(style["color"], style["marker"]) for style in curves.STYLES.values()}) == 11
 
 
-def test_nothing_is_outside_the_picture():
-    figure = curves.draw(made_up(["euler", "dpmpp_2s_ancestral"], ["simple"]), "unet-flow, 20 steps, CFG 2")
+@pytest.mark.parametrize("samplers", [["euler"], ["euler", "dpmpp_2s_ancestral"], list(matrix.SAMPLERS)])
+def test_nothing_is_outside_the_picture(samplers):
+    figure = curves.draw(made_up(samplers, ["bong_tangent"]), "unet-flow, bong_tangent, 20 steps, CFG 2")
     figure.draw_without_rendering()
+    assert sum(len(part.axes) for part in figure.subfigs) == 2 * len(samplers)
+    across, down = figure.get_size_inches()
+    assert across < 14 and down < 12
     room = figure.bbox
     texts = [figure.legends[0], *figure.texts, *(text for part in figure.subfigs for text in part.texts)]
     texts += [axes.yaxis.label for part in figure.subfigs for axes in part.axes]
@@ -428,7 +432,7 @@ def test_report_of_a_run(tmp_path, capsys):
     assert "ComfyUI 0.3.64" in text
     assert "2 images a cell" in text and "2 cells of the full matrix's 5250" in text
     assert "deis 99 steps 0.99990 (9 calls)" in text and "deis 99 steps" in (out / "lost.md").read_text()
-    for name in ("unet-flow_20_cfg2.png", "mixture-v_20_cfg2.png"):
+    for name in ("unet-flow_simple_20_cfg2.png", "mixture-v_simple_20_cfg2.png"):
         assert f"(benchmarks/{name})" in text and (shown.parent / "benchmarks" / name).stat().st_size > 10_000
     assert (out / "runs.md").read_text().count("\n") == 2 + sum(map(len, rows.values()))
     assert "| target | wanted | measured |" in capsys.readouterr().out
@@ -436,8 +440,9 @@ def test_report_of_a_run(tmp_path, capsys):
 
 
 def test_which_pictures_the_page_shows():
-    names = ["unet-eps_8_cfg2.png", "unet-eps_30_cfg5.png", "unet-eps_20_cfg5.png", "mixture-v_50_cfg1.png"]
-    assert report.example(names) == ["unet-eps_20_cfg5.png", "mixture-v_50_cfg1.png"]
+    eps = ["karras_20_cfg2", "simple_8_cfg2", "simple_30_cfg5", "simple_20_cfg5", "bong_tangent_20_cfg2"]
+    names = [f"unet-eps_{name}.png" for name in eps] + ["mixture-v_sgm_uniform_50_cfg1.png"]
+    assert report.example(names) == ["unet-eps_simple_20_cfg5.png", "mixture-v_sgm_uniform_50_cfg1.png"]
 
 
 def test_long_lists_of_losses_are_cut_on_the_page():

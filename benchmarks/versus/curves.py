@@ -1,4 +1,4 @@
-"""The curves: calls against SSIM (upper) and PSNR (lower), a panel a cell, a file for each model, scale and steps."""
+"""The curves: calls against SSIM (upper) and PSNR (lower), a panel a sampler; a file for each combination of the rest."""
 
 import math
 from collections import defaultdict
@@ -35,15 +35,14 @@ def best_of(rows, metric):
 
 
 def draw(rows, title):
-    """A matplotlib Figure of ``{Cell: rows}``: samplers down, schedules across."""
-    samplers = list(dict.fromkeys(cell.sampler for cell in rows))
-    schedules = list(dict.fromkeys(cell.schedule for cell in rows))
-    width, height = max(3.1 * len(schedules) + 0.5, 7.2), 3.3 * len(samplers) + 1.3
-    figure = Figure(figsize=(width, height), layout="constrained")
-    outer = figure.subfigures(len(samplers), len(schedules), squeeze=False, wspace=0.02, hspace=0.02)
+    """A matplotlib Figure of ``{Cell: rows}``, a panel a cell, up to four in a line."""
+    across = min(len(rows), 4)
+    down = math.ceil(len(rows) / across)
+    across = math.ceil(len(rows) / down)
+    figure = Figure(figsize=(max(3.1 * across + 0.5, 7.2), 3.3 * down + 1.3), layout="constrained")
+    outer = figure.subfigures(down, across, squeeze=False, wspace=0.02, hspace=0.02)
     seen = {}
-    for cell, every in rows.items():
-        place = outer[samplers.index(cell.sampler)][schedules.index(cell.schedule)]
+    for place, (cell, every) in zip(outer.flat, rows.items(), strict=False):
         place.suptitle(f"{cell.sampler}, {cell.schedule}", fontsize=9)
         for axes, metric in zip(place.subplots(2, 1, sharex=True), ROOMS, strict=True):
             seen |= panel(axes, every, metric)
@@ -81,10 +80,10 @@ def files(rows):
     found = defaultdict(dict)
     for cell, every in rows.items():
         if every:
-            found[cell.model, cell.steps, cell.cfg][Cell(*cell)] = every
+            found[cell.model, cell.schedule, cell.steps, cell.cfg][Cell(*cell)] = every
     return {
-        f"{model}_{steps}_cfg{cfg:g}.png": (f"{model}, {steps} steps, CFG {cfg:g}", part)
-        for (model, steps, cfg), part in found.items()
+        f"{model}_{schedule}_{steps}_cfg{cfg:g}.png": (f"{model}, {schedule}, {steps} steps, CFG {cfg:g}", part)
+        for (model, schedule, steps, cfg), part in found.items()
     }  # fmt: skip
 
 

@@ -40,11 +40,12 @@ def with_original(rows):
 
 
 def example(names):
-    """Which pictures the page shows: of each model one, 20 steps and guidance 2 if there are such."""
+    """Which pictures the page shows: of each model one, schedule simple, 20 steps and guidance 2 if there are such."""
     chosen = {}
     for name in names:
-        model, steps, scale = name.removesuffix(".png").rsplit("_", 2)
-        rank = (abs(int(steps) - 20), abs(float(scale.removeprefix("cfg")) - 2))
+        where, steps, scale = name.removesuffix(".png").rsplit("_", 2)
+        model, schedule = where.split("_", 1)
+        rank = (schedule != "simple", abs(int(steps) - 20), abs(float(scale.removeprefix("cfg")) - 2))
         if model not in chosen or rank < chosen[model][0]:
             chosen[model] = rank, name
     return [name for _, name in chosen.values()]
