@@ -1,4 +1,4 @@
-"""The curves: calls against SSIM (upper) and PSNR (lower), a panel a sampler; a file for each combination of the rest."""
+"""The curves: calls against SSIM (upper) and PSNR (lower); a panel a sampler, a file for each choice of the others."""
 
 import math
 from collections import defaultdict
