@@ -380,6 +380,24 @@ def made_up(samplers=matrix.SAMPLERS, schedules=matrix.SCHEDULES, model="unet-fl
     return rows
 
 
+def test_where_it_wins_is_told_by_model_schedule_and_share_of_the_calls():
+    """8 and 9 of 20 calls lie on both sides of 45 %, 12 and 13 on both sides of 65 %; PSNR does not count."""
+    flow, karras = CELL._replace(schedule="simple"), CELL._replace(model="mixture-v", schedule="karras")
+    rows = {
+        flow: [
+            *(row("ours", f"calls:{n}", n, ssim, cell=flow) for n, ssim in ((8, 0.9), (9, 0.9), (12, 0.9), (13, 0.98))),
+            *(row("fewer steps", f"{n} steps", n, ssim, 99, flow) for n, ssim in ((8, 0.95), (9, 0.95), (13, 0.985))),
+        ],
+        karras: [row("ours", "calls:17", 17, 0.9, cell=karras), row("deis", "17 steps", 17, 0.8, cell=karras)],
+    }
+    assert page.place_table(rows, verdict.duels(rows)).splitlines() == [
+        "| SSIM won/tied/lost | 35-45 % of the calls | 45-65 % of the calls | 65-85 % of the calls |",
+        "| --- | --- | --- | --- |",
+        "| unet-flow simple | 0/0/1 | 0/0/2 | 0/1/0 |",
+        "| mixture-v karras | 0/0/0 | 0/0/0 | 1/0/0 |",
+    ]
+
+
 def test_curves_have_a_panel_a_cell_and_every_rival_in_the_legend():
     rows = made_up(["euler", "heun"], ["simple", "karras"])
     figure = curves.draw(rows, "title")

@@ -8,6 +8,7 @@ from .rivals import HIGH, LOW, OURS, RIVALS
 from .verdict import LOST, METRICS, TIED, WON, best, duels, share
 
 SHARES = (0.4, 0.5, 0.6, 0.75)
+PARTS = ((LOW, 0.45), (0.45, 0.65), (0.65, HIGH))  # of the calls
 LISTED = 40  # lost comparisons that the page spells out
 METHOD = """\
 ## What is compared
@@ -70,6 +71,22 @@ def share_table(rows):
     return table(["median SSIM (cells)", *(f"{100 * wanted:.0f} % of the calls" for wanted in SHARES)], body)
 
 
+def place_table(rows, found):
+    """Won, tied and lost in SSIM by model, schedule and share of the full run's calls, all rivals together."""
+    counts = {}
+    for duel in found:
+        if duel.metric == "ssim":
+            of_full = duel.calls / rows[duel.cell][0]["full_calls"]
+            part = sum(of_full >= high for _, high in PARTS[:-1])
+            place = f"{Cell(*duel.cell).model} {Cell(*duel.cell).schedule}"
+            counts.setdefault(place, [Counter() for _ in PARTS])[part][duel.outcome] += 1
+    body = [
+        [place, *("/".join(str(count[outcome]) for outcome in (WON, TIED, LOST)) for count in parts)]
+        for place, parts in counts.items()
+    ]
+    return table(["SSIM won/tied/lost", *(f"{100 * a:.0f}-{100 * b:.0f} % of the calls" for a, b in PARTS)], body)
+
+
 def lost_list(found, most=LISTED):
     """What was not won, the widest margin first."""
     lost = sorted((duel for duel in found if duel.outcome == LOST), key=lambda duel: (duel.metric, duel.margin))
@@ -110,7 +127,7 @@ def page(rows, targets, pictures, facts):
         *(f"![{title}]({path})\n" for title, path in pictures),
         "## Targets\n", target_table(targets),
         f"## Against each rival, {100 * LOW:.0f}-{100 * HIGH:.0f} % of the calls\n", duel_table(found),
-        share_table(rows),
+        place_table(rows, found), share_table(rows),
         "## Not won\n", lost_list(found),
         METHOD.format(comfyui=facts["comfyui"], low=min(facts["thresholds"]), high=max(facts["thresholds"])),
     ]  # fmt: skip
