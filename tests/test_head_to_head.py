@@ -452,6 +452,7 @@ def test_report_of_a_run(tmp_path, capsys):
     assert "deis 99 steps 0.99990 (9 calls)" in text and "deis 99 steps" in (out / "lost.md").read_text()
     for name in ("unet-flow_simple_20_cfg2.png", "mixture-v_simple_20_cfg2.png"):
         assert f"(benchmarks/{name})" in text and (shown.parent / "benchmarks" / name).stat().st_size > 10_000
+    assert (shown.parent / "benchmarks" / "lost.md").read_text() == (out / "lost.md").read_text()
     assert (out / "runs.md").read_text().count("\n") == 2 + sum(map(len, rows.values()))
     assert "| target | wanted | measured |" in capsys.readouterr().out
     assert all(len(line) < 400 for line in text.splitlines())
@@ -466,7 +467,8 @@ def test_which_pictures_the_page_shows():
 def test_long_lists_of_losses_are_cut_on_the_page():
     lost = verdict.duels({CELL: [ours(10, 0.5), *(row(name, "x", 10, 0.9) for name in rivals.STOCK)]})
     assert page.lost_list(lost, most=1).count("\n") == 2 and "and 3 more" in page.lost_list(lost, most=1)
-    assert page.lost_list(lost, most=None).count("\n") == 4 and page.lost_list([]) == "None.\n"
+    assert "[here/lost.md](here/lost.md)" in page.lost_list(lost, 1, "here/lost.md")
+    assert page.lost_list(lost).count("\n") == 4 and page.lost_list([]) == "None.\n"
 
 
 @pytest.mark.parametrize("given, message", [

@@ -87,8 +87,8 @@ def place_table(rows, found):
     return table(["SSIM won/tied/lost", *(f"{100 * a:.0f}-{100 * b:.0f} % of the calls" for a, b in PARTS)], body)
 
 
-def lost_list(found, most=LISTED):
-    """What was not won, the widest margin first."""
+def lost_list(found, most=None, rest=None):
+    """What was not won, the widest margin first: all of it, or the ``most`` widest and where the rest is."""
     lost = sorted((duel for duel in found if duel.outcome == LOST), key=lambda duel: (duel.metric, duel.margin))
     lines = []
     for duel in lost[:most] if most else lost:
@@ -97,7 +97,7 @@ def lost_list(found, most=LISTED):
         theirs = f"{duel.rival} {duel.setting} {form.format(duel.theirs)} ({duel.rival_calls:g} calls)"
         lines.append(f"- {name}: {form.format(duel.ours)}, {theirs}")
     if most and len(lost) > most:
-        lines.append(f"- and {len(lost) - most} more, in `lost.md` of the output folder")
+        lines.append(f"- and {len(lost) - most} more: [{rest}]({rest})")
     return "\n".join(lines or ["None."]) + "\n"
 
 
@@ -117,7 +117,7 @@ def run_table(rows):
 
 
 def page(rows, targets, pictures, facts):
-    """The whole page. ``facts``: command, comfyui, images, covered, engines, failed, thresholds."""
+    """The whole page. ``facts``: command, comfyui, images, covered, notes, thresholds, lost (the list's path)."""
     found = duels(rows)
     lines = [
         "# Ahead at every number of calls?\n",
@@ -128,7 +128,7 @@ def page(rows, targets, pictures, facts):
         "## Targets\n", target_table(targets),
         f"## Against each rival, {100 * LOW:.0f}-{100 * HIGH:.0f} % of the calls\n", duel_table(found),
         place_table(rows, found), share_table(rows),
-        "## Not won\n", lost_list(found),
+        "## Not won\n", lost_list(found, LISTED, facts["lost"]),
         METHOD.format(comfyui=facts["comfyui"], low=min(facts["thresholds"]), high=max(facts["thresholds"])),
     ]  # fmt: skip
     return "\n".join(lines)

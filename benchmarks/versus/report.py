@@ -59,22 +59,22 @@ def write(args, axes, conditions, cells, results, command):
         return
     found, reached = duels(rows), targets(rows)
     (args.out / "runs.md").write_text(page.run_table(rows))
-    (args.out / "lost.md").write_text(page.lost_list(found, most=None))
+    (args.out / "lost.md").write_text(page.lost_list(found))
     made = curves.write(rows, args.out / "curves")
     shown = {name: title for name, (title, _) in curves.files(rows).items()}
     original = "ORIGINAL_FSAMPLER=CHECKOUT " if with_original(rows) else ""
     facts = {
         "command": original + command, "comfyui": results.known.get("comfyui", "of unknown version"),
         "images": conditions["images"], "covered": covered(axes, len(rows)), "notes": notes(results, rows),
-        "thresholds": rivals.THRESHOLDS,
+        "thresholds": rivals.THRESHOLDS, "lost": "lost.md",
     }  # fmt: skip
     pictures = [(shown[name], f"curves/{name}") for name in example(made)]
     (args.out / "benchmarks.md").write_text(page.page(rows, reached, pictures, facts))
     if args.page:
         folder = args.page.with_suffix("")
         folder.mkdir(parents=True, exist_ok=True)
-        for _, path in pictures:
+        for path in ("lost.md", *(path for _, path in pictures)):
             shutil.copy(args.out / path, folder)
         copied = [(title, f"{folder.name}/{path.rpartition('/')[2]}") for title, path in pictures]
-        args.page.write_text(page.page(rows, reached, copied, facts))
+        args.page.write_text(page.page(rows, reached, copied, facts | {"lost": f"{folder.name}/lost.md"}))
     sys.stdout.write(page.target_table(reached) + "\n" + page.duel_table(found))
