@@ -76,7 +76,7 @@ def place_table(rows, found):
     counts = {}
     for duel in found:
         if duel.metric == "ssim":
-            of_full = duel.calls / rows[duel.cell][0]["full_calls"]
+            of_full = share(rows[duel.cell][0] | {"calls": duel.calls})
             part = sum(of_full >= high for _, high in PARTS[:-1])
             place = f"{Cell(*duel.cell).model} {Cell(*duel.cell).schedule}"
             counts.setdefault(place, [Counter() for _ in PARTS])[part][duel.outcome] += 1
