@@ -8,7 +8,8 @@ from .policy import Decision, ends_open
 
 OPENING = 4  # REAL steps before the first skip: two back-tests, and early errors change the picture most
 LAST_RESERVE = 0.25  # of the squared tolerance
-FINAL_SHARE = {"ve": 0.35, "flow": 0.7}  # of the summed gap errors, what the final latent of nine images in ten keeps
+# of the summed gap errors, what the final latent of nine images in ten keeps; noisy: the sampler adds noise
+FINAL_SHARE = {"ve": 0.35, "flow": 0.7, "noisy": 1.5}
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class ErrorControl:
             kappa = max(seen, kappa / 2)
             spent += seen**2 * plan.cost(before, last, end)
         rest = kappa**2 * plan.rest(*real[-2:])
-        share = FINAL_SHARE["flow" if situation.flow else "ve"]
+        share = FINAL_SHARE["noisy" if situation.noisy else "flow" if situation.flow else "ve"]
         allowed = (self.tolerance / share) ** 2
         left = max(allowed - spent, LAST_RESERVE * allowed)
         calls = next((n for n, cost in enumerate(rest.tolist()) if cost <= left), plan.final - real[-1])
@@ -71,7 +72,7 @@ class Budget:
 
     def decide(self, situation):
         calls, real = self.real_steps(situation.steps), situation.real_steps
-        opening, open_end = self._opening(calls, situation.stiffness), ends_open(situation.sigmas)
+        opening, open_end = self._opening(calls, situation), ends_open(situation.sigmas)
         closing = 0 if open_end else max(self.protect_last, 1)
         if len(real) < opening or calls == situation.steps:
             return Decision(False, "warm-up" if len(real) < opening else "planned")
@@ -101,9 +102,9 @@ class Budget:
     def _least(self):
         return max(self.protect_first or 0, 2) + max(self.protect_last, 1)
 
-    def _opening(self, calls, stiffness):
+    def _opening(self, calls, situation):
         """REAL steps before the first planned one; ``stiffness`` is None before the first back-test."""
         if self.protect_first is not None:
             return max(self.protect_first, 2)
-        stiff = stiffness is not None and stiffness >= STIFF
+        stiff = situation.noisy or (situation.stiffness is not None and situation.stiffness >= STIFF)
         return max(min(OPENING, calls // 2 if stiff else calls // 3), min(calls - 1, 3))

@@ -117,10 +117,9 @@ class SkippingDenoiser:
             if self.stiffness is None:
                 self.stiffness = sum(now["kappa"]) / len(now["kappa"])
         if "noise" in now and self.watch.noisy(now["noise"], now["sigma"][0]):
-            denoised, _, sigma = self.watch.origin
-            self.predictor.restart("denoised", sigma, denoised)  # epsilon holds the fresh noise
+            self.predictor.expect_noise(*self.watch.origin)
             self.watch.stop()
-            self.correct = False  # measured: docs/measurements.md
+            self.correct, self.kappas = False, {}  # no correction: docs/measurements.md
             self.report.notes.append("sampler adds noise: predicting denoised, no correction")
 
     def _decide(self, now):
@@ -155,7 +154,7 @@ class SkippingDenoiser:
         return Situation(
             step=self.step, sigmas=self.sigmas, real_steps=tuple(self.real_steps), skips_in_row=self.skips_in_row,
             gate=gate(now, ratio, self.like[0][1:].numel()), kappas=dict(self.kappas), stiffness=self.stiffness,
-            flow=self.flow, changes=self.changes,
+            flow=self.flow, noisy=self.predictor.noisy, changes=self.changes,
         )
 
     def _fault(self, now):

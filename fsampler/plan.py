@@ -15,6 +15,7 @@ import torch
 from .policy import ends_open
 
 STIFF = 0.35  # kappa of a stiff run or sample (demo, means: .1 at CFG 1, .2 at CFG 2, .7 to 1 at CFG 5)
+SMALLEST_SIGNAL = 5e-3
 UNCORRECTED = 3.0  # weight of a gap up to an open end; 1 and 8 were worse at equal calls, 1 also cost ``auto`` 10 dB
 
 
@@ -25,13 +26,46 @@ def is_flow(sigmas):
 
 
 def signal(sigma, flow):
-    """Weight of the signal in the state: 1 on VE, ``1 - t`` on flow, kept off 0."""
-    return max(1 - sigma, 5e-3) if flow else 1.0
+    """Weight of the signal in the state: 1 on VE, ``1 - t`` on flow, kept off 0. A tensor stays on its device."""
+    if not flow:
+        return 1.0
+    weight = 1 - sigma
+    return weight.clamp_min(SMALLEST_SIGNAL) if torch.is_tensor(weight) else max(weight, SMALLEST_SIGNAL)
 
 
 def bend(sigma, flow):
     """``(d lambda / d sigma)^2``: ``sigma^-2`` on VE schedules, ``(sigma (1 - sigma))^-2`` on flow ones."""
     return (sigma * signal(sigma, flow)) ** -2
+
+
+def ve_sigma(sigma, flow):
+    """The VE sigma of the same signal-to-noise ratio: ``t / (1 - t)`` on flow."""
+    return sigma / signal(sigma, flow)
+
+
+def drift(sigma, last, flow):
+    """How far ``denoised`` moves from the REAL step at ``last`` to ``sigma`` where the sampler adds noise, per unit of
+    kappa: the distance in log VE sigma, weighed by ``sigma^.75``, VE.
+
+    On the demo's networks the move per unit of log sigma rises with sigma up to about 2 and then stays; weighed more
+    than that, early gaps are avoided, which keeps the picture: at 9, 12 and 15 of 20 calls of Euler ancestral and the
+    SDE form of DPM++ 2M, the powers .5, .75 and 1 give .81, .83, .83 mean SSIM on the U-Net, .75, .74, .74 on the
+    transformer; of DPM++ 2S ancestral .90, .90, .87; on the mixture .95, .96, .96.
+    """
+    ve, ve_last = ve_sigma(sigma, flow), ve_sigma(last, flow)
+    return ve**0.75 * math.log(ve_last / ve)
+
+
+def noisy_gap_error(sigmas, last, end, flow):
+    """As ``gap_error`` where the sampler adds noise: ``sum_j (1 - (sigma_{j+1} / sigma_j)^2) drift_j``, VE sigmas.
+
+    An ancestral step forgets that much of its state; there is no correction, and no curvature to see.
+    """
+    total = 0.0
+    for j in range(last + 1, end):
+        kept = ve_sigma(sigmas[j + 1], flow) / ve_sigma(sigmas[j], flow)
+        total += (1 - kept**2) * drift(sigmas[j], sigmas[last], flow)
+    return total
 
 
 def gap_error(sigmas, before, last, end, flow):
@@ -58,8 +92,8 @@ class Planner:
     begins with a REAL call of its own. Where the model changes no gap passes: that step and the one after it are REAL.
     """
 
-    def __init__(self, sigmas, flow, changes, protect_first, protect_last, longest_gap):
-        self.sigmas, self.flow, steps = sigmas, flow, len(sigmas) - 1
+    def __init__(self, sigmas, flow, noisy, changes, protect_first, protect_last, longest_gap):
+        self.sigmas, self.flow, self.noisy, steps = sigmas, flow, noisy, len(sigmas) - 1
         self.final = steps if ends_open(sigmas) else steps - 1
         self.first = min(max(protect_first, 2), steps)
         closing = 1 if ends_open(sigmas) else max(protect_last, 1)
@@ -77,6 +111,8 @@ class Planner:
         return range(last + 1, max(last + 1, min(last + self.reach, self.windows + 1, forced)) + 1)
 
     def cost(self, before, last, end):
+        if self.noisy:
+            return noisy_gap_error(self.sigmas, last, end, self.flow) ** 2
         return gap_error(self.sigmas, before, last, end, self.flow) ** 2
 
     def _solve(self, before, last):
@@ -104,7 +140,8 @@ class Planner:
 
 def planner(situation, protect_first, protect_last, longest_gap):
     """The ``Planner`` of a run, kept for its next step and for the next run of the same schedule."""
-    return _planner(situation.sigmas, situation.flow, situation.changes, protect_first, protect_last, longest_gap)
+    run = situation.sigmas, situation.flow, situation.noisy, situation.changes
+    return _planner(*run, protect_first, protect_last, longest_gap)
 
 
 _planner = functools.lru_cache(maxsize=8)(Planner)

@@ -26,9 +26,10 @@ class Situation:
     real_steps: tuple[int, ...] = ()  # steps made REAL so far
     skips_in_row: int = 0
     gate: float | None = None  # relative distance of the h3 and h2 predictions (PaperGate)
-    kappas: Mapping[int, float] = field(default_factory=dict)  # REAL step -> curvature its back-test showed (plan.py)
+    kappas: Mapping[int, float] = field(default_factory=dict)  # REAL step -> kappa its back-test showed (plan.py)
     stiffness: float | None = None  # the first back-test's curvature, but the mean over the batch
     flow: bool = False  # sigma is flow time; plans and error estimates depend on it
+    noisy: bool = False  # the sampler adds noise; so do they
     changes: frozenset[int] = frozenset()  # steps at which the model begins to answer differently
 
     @property

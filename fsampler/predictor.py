@@ -2,11 +2,12 @@
 
 from .extrapolate import newest, usable_order
 from .history import Entry, History
+from .noise import innovation, noise_in
 from .norms import dot, norm, rms, weighted_sum
-from .plan import STIFF, bend
+from .plan import STIFF, bend, drift
 from .space import decode, encode
 from .stabilize import gradient_estimate, learn_ratio
-from .trend import learn_trend
+from .trend import learn_trend, within_reach
 
 
 class Predictor:
@@ -19,14 +20,18 @@ class Predictor:
         self.config, self.flow = config, flow
         self.space = "epsilon" if config.space == "auto" else config.space
         self.history = History(capacity=max(config.order, 3 if config.gate or "learning" in config.stabilizer else 2))
-        self.alpha = self.stiff = self.ratio = self.last_epsilon = None
+        self.noisy = False  # the sampler adds noise
+        self.alpha = self.stiff = self.ratio = self.last_epsilon = self.noise = None
 
     def predict(self, x, sigma):
         """The value a SKIP at ``(x, sigma)`` would use, stabilized; None while the history is too short."""
-        value = self._extrapolate(sigma, self.alpha)
-        if value is None:
+        if len(self.history) < 2:
             return None
-        stabilizer = self.config.stabilizer
+        stabilizer, (older, last) = self.config.stabilizer, self.history.entries[-2:]
+        reached = within_reach(sigma, last.sigma, older.sigma) if stabilizer == "trend" else sigma
+        value = self._extrapolate(reached, self.alpha)
+        if self.noisy:
+            value.add_(innovation(x, sigma, last.value, self.noise, self.flow))
         if "learning" in stabilizer and self.ratio is not None:
             value = value / self.ratio
         if "gradient" in stabilizer:
@@ -48,41 +53,52 @@ class Predictor:
         return decode(self.space, weighted_sum([entry.value for entry in entries], weights), x, sigma)
 
     def back_test(self, value, denoised, sigma):
-        """Learn from the miss at a REAL evaluation. Returns the curvature kappa seen, ``[B, 1, ..., 1]``, or None.
+        """Learn from the miss at a REAL evaluation. Returns the kappa seen (``plan.py``), ``[B, 1, ..., 1]``, or None.
 
-        Curvature in sigma is the second divided difference of epsilon over rms(denoised): the miss of the straight line
-        over the distances to its two nodes. Kappa is that over ``plan.bend``; the first one says which samples are
-        stiff.
+        In sigma, curvature is the second divided difference of epsilon over rms(denoised): the miss of the straight
+        line over the distances to its two nodes. Kappa is that over ``plan.bend``. Where the sampler adds noise it is
+        the relative move of ``denoised`` over ``plan.drift``. The first one says which samples are stiff.
         """
-        predicted = self._extrapolate(sigma)
-        if predicted is None or not self.history.below(sigma):
+        if not self.history.entries or not self.history.below(sigma):
             return None
-        last = self.history.entries[-1].value
-        if "learning" in self.config.stabilizer and len(self.history) >= 3:
-            self.ratio = learn_ratio(self.ratio, predicted, value, self.config.beta)
-        change, trend = value - last, predicted.sub_(last)
-        if self.config.stabilizer == "trend":
-            self.alpha = learn_trend(self.alpha, change, trend, self.stiff)
-        older, newer = self.history.entries[-2].sigma, self.history.entries[-1].sigma
-        bent = rms(change.sub_(trend)) / ((newer - sigma) * (older - sigma)) / rms(denoised).clamp_min(1e-12)
-        kappa = (bent if self.space == "epsilon" else bent / sigma) / bend(newer, self.flow)
-        self.stiff = kappa >= STIFF if self.stiff is None else self.stiff
+        *_, last = self.history.entries
+        size, change, predicted = rms(denoised).clamp_min(1e-12), value - last.value, self._extrapolate(sigma)
+        kappa = rms(change) / size / drift(sigma, last.sigma, self.flow) if self.noisy else None
+        if predicted is not None:
+            if "learning" in self.config.stabilizer and len(self.history) >= 3:
+                self.ratio = learn_ratio(self.ratio, predicted, value, self.config.beta)
+            trend = predicted.sub_(last.value)
+            if self.config.stabilizer == "trend":
+                self.alpha = learn_trend(self.alpha, change, trend, self.stiff)
+            if not self.noisy:
+                kappa = self._curvature(rms(change.sub_(trend)) / size, sigma)
+        if self.stiff is None and kappa is not None:
+            self.stiff = kappa >= STIFF
         return kappa
 
     def remember(self, value, denoised, x, sigma):
         """Take a REAL evaluation into the history."""
         self.history.append(sigma, value)
+        if self.noisy:
+            self.noise = noise_in(x, denoised, sigma, self.flow)
         if "gradient" in self.config.stabilizer:
             self.last_epsilon = encode("epsilon", denoised, x, sigma)
 
     def forget(self):
         """Begin again: nothing known so far holds for what comes."""
         self.history.entries = []
-        self.alpha = self.stiff = self.ratio = self.last_epsilon = None
+        self.alpha = self.stiff = self.ratio = self.last_epsilon = self.noise = None
 
-    def restart(self, space, sigma, value):
-        """Go on in another space, from one REAL value of it."""
-        self.space, self.history.entries = space, [Entry(sigma, value)]
+    def expect_noise(self, denoised, epsilon, sigma):
+        """The sampler adds noise, which epsilon would hold: go on with ``denoised``, from one REAL evaluation."""
+        self.noisy, self.space, self.history.entries = True, "denoised", [Entry(sigma, denoised)]
+        self.noise = noise_in(denoised + sigma * epsilon, denoised, sigma, self.flow)
+
+    def _curvature(self, miss, sigma):
+        """Kappa of the relative miss of a straight line at ``sigma``."""
+        older, newer = (entry.sigma for entry in self.history.entries[-2:])
+        bent = miss / ((newer - sigma) * (older - sigma))
+        return (bent if self.space == "epsilon" else bent / sigma) / bend(newer, self.flow)
 
     def _extrapolate(self, sigma, alpha=None):
         """The polynomial through the newest REAL values at ``sigma``, or ``alpha`` of the way there from the newest;

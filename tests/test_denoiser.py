@@ -10,6 +10,7 @@ import pytest
 import torch
 from comfyui_fsampler.fsampler import Config, SkippingDenoiser, begin, sample
 from comfyui_fsampler.fsampler import denoiser as engine
+from comfyui_fsampler.fsampler.noise import GAIN
 from comfyui_fsampler.samplers import SOLVERS
 from toys import Counted, heun, heunpp2, noise, problem, schedule, skips
 
@@ -216,17 +217,22 @@ def test_fresh_noise_is_noticed_and_denoised_predicted(name, steps, flow):
     assert skipped
     if name in TWO_STAGE:
         return
-    s, known, checked = schedule(steps, flow).tolist(), [], 0
+    s, known, checked, loudest = schedule(steps, flow).tolist(), [], 0, 0.0
     for i, step in enumerate(seen[:-1]):
-        if i in skipped:  # linear in sigma through the last two REAL denoised
-            (s0, d0), (s1, d1) = known[-2:]
-            torch.testing.assert_close(step["denoised"], d1 + (d1 - d0) / (s1 - s0) * (s[i] - s1), rtol=1e-3, atol=1e-3)
-            checked += 1
+        if i in skipped:  # linear in sigma through the last two REAL denoised, and a share of the noise since
+            (s0, d0, _), (s1, d1, x1) = known[-2:]
+            keep, keep1 = (1 - s[i], 1 - s1) if flow else (1, 1)
+            left, was = step["x"] / keep - d1, x1 / keep1 - d1
+            fresh = left - (left * was).sum((1, 2), True) / (was * was).sum((1, 2), True) * was
+            moved = min(GAIN, keep / s[i]) * fresh
+            expected = d1 + (d1 - d0) / (s1 - s0) * (s[i] - s1) + moved
+            torch.testing.assert_close(step["denoised"], expected, rtol=1e-3, atol=1e-3)
+            loudest, checked = max(loudest, float(moved.abs().mean())), checked + 1
         else:
             real = model(step["x"], torch.full((4,), s[i]))
             assert torch.equal(step["denoised"], real)
-            known.append((s[i], real))
-    assert checked == len(skipped)
+            known.append((s[i], real, step["x"]))
+    assert checked == len(skipped) and loudest > 0.02
 
 
 @pytest.mark.parametrize("flow", [False, True])

@@ -10,7 +10,7 @@ from comfyui_fsampler.fsampler import sample
 from comfyui_fsampler.fsampler.config import Config
 from comfyui_fsampler.fsampler.control import FINAL_SHARE, Budget, ErrorControl
 from comfyui_fsampler.fsampler.denoiser import SkippingDenoiser
-from comfyui_fsampler.fsampler.plan import STIFF, Planner, gap_error, is_flow
+from comfyui_fsampler.fsampler.plan import STIFF, Planner, gap_error, is_flow, noisy_gap_error
 from comfyui_fsampler.fsampler.policy import Decision, Situation
 from comfyui_fsampler.samplers import SOLVERS
 from toys import heun, leaping, noise, problem, schedule
@@ -31,11 +31,24 @@ def naive_gap_error(sigmas, before, last, end):
     return total / keep(s[end])
 
 
+def naive_noisy_gap_error(sigmas, before, last, end):
+    """An ancestral step of eta 1 keeps (s' / s)^2 of its state; ``denoised`` moves by s^.75 for each unit of lambda."""
+    ve = [s / max(1 - s, 0.005) for s in sigmas] if sigmas[0] <= 1 else sigmas
+    moves = {j: (math.log(ve[last]) - math.log(ve[j])) * ve[j] ** 0.75 for j in range(last + 1, end)}
+    return sum((1 - ve[j + 1] ** 2 / ve[j] ** 2) * moved for j, moved in moves.items())
+
+
+NAIVE = {False: naive_gap_error, True: naive_noisy_gap_error}
+
+
 @pytest.mark.parametrize("sigmas", [VE20, FLOW20], ids=["ve", "flow"])
 def test_gap_error_is_the_design_formula(sigmas):
     for before, last, end in itertools.combinations(range(20), 3):
         assert gap_error(sigmas, before, last, end, is_flow(sigmas)) == pytest.approx(
             naive_gap_error(sigmas, before, last, end), rel=1e-12
+        )
+        assert noisy_gap_error(sigmas, last, end, is_flow(sigmas)) == pytest.approx(
+            naive_noisy_gap_error(sigmas, before, last, end), rel=1e-12
         )
 
 
@@ -53,7 +66,7 @@ def test_flow_is_read_from_the_schedule():
     assert is_flow(FLOW20) and is_flow((1.0, 0.0)) and not is_flow(VE20) and not is_flow((1.001, 0.0))
 
 
-def brute_force(sigmas, opening, protect_last, calls, longest):
+def brute_force(sigmas, error, opening, protect_last, calls, longest):
     """Cheapest set of REAL steps of that size, over all subsets; None when none is allowed."""
     steps = len(sigmas) - 1
     fixed = {*range(opening), *range(steps - protect_last, steps)}
@@ -62,21 +75,22 @@ def brute_force(sigmas, opening, protect_last, calls, longest):
         real = sorted({*fixed, *chosen})
         if max(b - a for a, b in itertools.pairwise(real)) > longest + 1:
             continue
-        cost = sum(naive_gap_error(sigmas, *three) ** 2 for three in zip(real, real[1:], real[2:], strict=False))
+        cost = sum(error(sigmas, *three) ** 2 for three in zip(real, real[1:], real[2:], strict=False))
         if best is None or cost < best[0]:
             best = cost, real
     return best
 
 
+@pytest.mark.parametrize("noisy", [False, True])
 @pytest.mark.parametrize("flow", [False, True])
 @pytest.mark.parametrize("opening, protect_last", [(2, 1), (3, 1), (3, 3)])
 @pytest.mark.parametrize("longest", [1, 2, 9])
-def test_the_shortest_path_equals_brute_force(flow, opening, protect_last, longest):
+def test_the_shortest_path_equals_brute_force(flow, noisy, opening, protect_last, longest):
     sigmas = tuple(schedule(9, flow, torch.float64).tolist())
-    plan = Planner(sigmas, is_flow(sigmas), (), opening, protect_last, longest)
+    plan = Planner(sigmas, is_flow(sigmas), noisy, (), opening, protect_last, longest)
     rest, found = plan.rest(opening - 2, opening - 1), 0
     for calls in range(opening + protect_last, 10):
-        best = brute_force(sigmas, opening, protect_last, calls, longest)
+        best = brute_force(sigmas, NAIVE[noisy], opening, protect_last, calls, longest)
         cost = float(rest[calls - opening])
         if best is None:
             assert cost == math.inf
@@ -133,7 +147,7 @@ def test_a_budget_is_the_brute_force_optimum_after_its_opening(flow, kappa, open
     for calls in range(3, 10):
         opening = openings.get(calls, 3)
         real, _ = walk(Budget(calls, None, None, 1, 100), sigmas, dict.fromkeys(range(9), kappa))
-        assert real == brute_force(sigmas, opening, 1, calls, 100)[1]
+        assert real == brute_force(sigmas, naive_gap_error, opening, 1, calls, 100)[1]
 
 
 @pytest.mark.parametrize("calls, smooth, stiff", [(9, 3, 4), (11, 3, 4), (12, 4, 4), (20, 4, 4)])
@@ -237,7 +251,7 @@ def test_at_an_even_kappa_the_fewest_calls_are_taken_that_brute_force_finds(sigm
     for tolerance in TOLERANCES:
         real, _ = walk(ErrorControl(tolerance, 3, 1, 9), sigmas, dict.fromkeys(range(9), kappa))
         for calls in range(4, 10):
-            cost, best = brute_force(sigmas, 3, 1, calls, 9)
+            cost, best = brute_force(sigmas, naive_gap_error, 3, 1, calls, 9)
             if FINAL_SHARE["flow" if is_flow(sigmas) else "ve"] * kappa * math.sqrt(cost) <= tolerance:
                 assert real == best
                 break
