@@ -236,6 +236,31 @@ def test_fresh_noise_is_noticed_and_denoised_predicted(name, steps, flow):
 
 
 @pytest.mark.parametrize("flow", [False, True])
+def test_where_the_sampler_adds_noise_the_plan_is_another(flow):
+    sequences = {}
+    for eta in (0.0, 1.0):
+        torch.manual_seed(0)
+        options = {"eta": eta, "flow": flow}
+        start = noise((4, 30, 3), flow)
+        run = sample(SOLVERS["euler"], problem(flow), start, schedule(20, flow), "calls:12", solver_options=options)
+        sequences[eta] = run[1].sequence
+    assert sequences[1.0].count("R") == sequences[0.0].count("R") == 12
+    assert sequences[1.0].index("S") > sequences[0.0].index("S")
+
+
+def test_a_curvature_seen_before_the_noise_was_is_forgotten():
+    """Three evaluations in the first step show a curvature; then the state turns out to hold fresh noise."""
+    denoiser = SkippingDenoiser(problem(), schedule(6), Config.parse("auto:0.5"))
+    sigmas, x = schedule(6), noise((2, 30, 3))
+    for share in (0.0, 0.4, 0.8):
+        level = torch.lerp(sigmas[0], sigmas[1], share)
+        denoiser(x / sigmas[0] * level, level)
+    assert denoiser.pending["kappa"].min() > 0
+    denoiser(sigmas[1] * noise((2, 30, 3), seed=1) / 14.6, sigmas[1])
+    assert denoiser.predictor.noisy and denoiser.kappas == {}
+
+
+@pytest.mark.parametrize("flow", [False, True])
 @pytest.mark.parametrize("steps", [4, 8, 20, 50])
 @pytest.mark.parametrize("name", [*sorted(SOLVERS), heun, heunpp2])
 def test_a_deterministic_solver_is_not_taken_for_a_noisy_one(name, steps, flow):

@@ -104,14 +104,16 @@ def test_the_shortest_path_equals_brute_force(flow, noisy, opening, protect_last
     assert found >= 1
 
 
-def walk(policy, sigmas, kappas=None):
+def walk(policy, sigmas, kappas=None, noisy=False):
     """The REAL steps a policy chooses and its decisions, kappas becoming known as steps turn REAL."""
     policy.check(len(sigmas) - 1)
     real, decisions, in_row = [], [], 0
     for step in range(len(sigmas) - 1):
-        known = {i: kappas[i] for i in real if i >= 2} if kappas else {}
+        known = {i: kappas[i] for i in real if i >= 2 - noisy} if kappas else {}
         first = known[min(known)] if known else None
-        decision = policy.decide(Situation(step, sigmas, tuple(real), in_row, None, known, first, is_flow(sigmas)))
+        decision = policy.decide(
+            Situation(step, sigmas, tuple(real), in_row, None, known, first, is_flow(sigmas), noisy)
+        )
         decisions.append(decision)
         in_row = in_row + 1 if decision.skip else 0
         if not decision.skip:
@@ -155,6 +157,32 @@ def test_a_stiff_first_back_test_lengthens_the_opening_of_a_budget(calls, smooth
     for kappa, opening in ((0.1, smooth), (5.0, stiff)):
         decisions = walk(Budget(calls, None, None, 1, 5), VE20, dict.fromkeys(range(20), kappa))[1]
         assert [d.reason for d in decisions].count("warm-up") == opening
+
+
+@pytest.mark.parametrize("sigmas", [VE20, FLOW20], ids=["ve", "flow"])
+def test_where_the_sampler_adds_noise_a_budget_skips_late(sigmas):
+    for calls in range(3, 20):
+        real = walk(Budget(calls, None, None, 1, 9), sigmas, dict.fromkeys(range(20), 0.1), noisy=True)[0]
+        opening = max(min(4, calls // 2), min(calls - 1, 3))
+        needed = math.ceil((20 - opening) / (calls - opening))
+        assert len(real) == calls
+        assert real == brute_force_by_path(sigmas, opening, calls, max(9, needed))
+    late = {n: sum(walk(Budget(12, None, None, 1, 9), sigmas, noisy=n)[0]) for n in (False, True)}
+    assert late[True] < late[False]  # REAL steps come earlier
+
+
+def brute_force_by_path(sigmas, opening, calls, longest):
+    """As ``brute_force`` for noisy runs of 20 steps; a gap's error does not depend on the step before the last."""
+    best = {(opening - 1, opening): (0.0, list(range(opening)))}
+    for last, end in itertools.combinations(range(opening - 1, 20), 2):
+        if end - last > longest + 1:
+            continue
+        for n in range(opening, calls):
+            if (last, n) in best:
+                cost = best[last, n][0] + naive_noisy_gap_error(sigmas, None, last, end) ** 2
+                if (end, n + 1) not in best or cost < best[end, n + 1][0]:
+                    best[end, n + 1] = cost, [*best[last, n][1], end]
+    return best[19, calls][1]
 
 
 def test_a_later_back_test_leaves_the_plan_of_a_budget_as_it_is():
@@ -245,14 +273,16 @@ def test_a_bill_that_ran_over_leaves_the_rest_of_the_run_a_reserve(sigmas):
     assert late and all(d.estimate > 0.05 and d.reason.endswith("within its reserve") for d in late)
 
 
-@pytest.mark.parametrize("sigmas", [VE20, FLOW20], ids=["ve", "flow"])
-def test_at_an_even_kappa_the_fewest_calls_are_taken_that_brute_force_finds(sigmas):
+@pytest.mark.parametrize("sigmas, noisy, share", [
+    (VE20, False, "ve"), (FLOW20, False, "flow"), (VE20, True, "noisy"), (FLOW20, True, "noisy"),
+])  # fmt: skip
+def test_at_an_even_kappa_the_fewest_calls_are_taken_that_brute_force_finds(sigmas, noisy, share):
     sigmas, kappa = tuple(schedule(9, sigmas is FLOW20, torch.float64).tolist()), 0.05
     for tolerance in TOLERANCES:
-        real, _ = walk(ErrorControl(tolerance, 3, 1, 9), sigmas, dict.fromkeys(range(9), kappa))
+        real, _ = walk(ErrorControl(tolerance, 3, 1, 9), sigmas, dict.fromkeys(range(9), kappa), noisy)
         for calls in range(4, 10):
-            cost, best = brute_force(sigmas, naive_gap_error, 3, 1, calls, 9)
-            if FINAL_SHARE["flow" if is_flow(sigmas) else "ve"] * kappa * math.sqrt(cost) <= tolerance:
+            cost, best = brute_force(sigmas, NAIVE[noisy], 3, 1, calls, 9)
+            if FINAL_SHARE[share] * kappa * math.sqrt(cost) <= tolerance:
                 assert real == best
                 break
 

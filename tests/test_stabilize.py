@@ -8,7 +8,7 @@ from comfyui_fsampler.fsampler import Config
 from comfyui_fsampler.fsampler.plan import STIFF
 from comfyui_fsampler.fsampler.predictor import Predictor
 from comfyui_fsampler.fsampler.stabilize import gradient_estimate, learn_ratio
-from comfyui_fsampler.fsampler.trend import learn_trend
+from comfyui_fsampler.fsampler.trend import learn_trend, within_reach
 
 
 def f64(*values):
@@ -73,6 +73,21 @@ def test_the_trend_is_the_share_that_came_true():
 def test_only_the_part_along_the_trend_counts():
     trend, across = f64([[1.0, 0.0]]), f64([[0.4, 7.0]])
     assert float(learn_trend(None, across, trend, None)) == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("older", [10.0, 6.0])  # 6: a sampler that had looked ahead
+def test_a_trend_is_followed_as_far_as_it_was_measured_over(older):
+    reached = [float(within_reach(torch.tensor(sigma), 8.0, older)) for sigma in (7.9, 6.5, 6.0, 5.9, 1.0)]
+    assert reached == pytest.approx([7.9, 6.5, 6.0, 6.0, 6.0])
+
+
+@pytest.mark.parametrize("stabilizer, seen", [("trend", [5.0, 4.0, 4.0, 4.0]), ("none", [5.0, 4.0, 3.0, 2.0])])
+def test_past_its_reach_the_trend_is_held_and_a_bare_line_goes_on(stabilizer, seen):
+    predictor = Predictor(Config.parse("calls:9", stabilizer=stabilizer), flow=False)
+    for sigma in (8.0, 6.0):  # a value that equals its sigma: the line reads sigma itself
+        predictor.remember(torch.full((2, 1), sigma), torch.ones(2, 1), torch.ones(2, 1), sigma)
+    values = [predictor.predict(torch.ones(2, 1), torch.tensor(sigma)) for sigma in (5.0, 4.0, 3.0, 2.0)]
+    assert [float(value[0]) for value in values] == pytest.approx(seen)
 
 
 def test_no_trend_gives_a_finite_alpha():
