@@ -455,8 +455,9 @@ def test_a_config_that_does_not_fit_the_schedule_is_refused_before_the_model_is_
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("stabilizer", [None, "learning+gradient"])
-@pytest.mark.parametrize("name", ["euler", "res_2s"])
-def test_at_most_one_transfer_an_evaluation(name, stabilizer, mode, monkeypatch):
+@pytest.mark.parametrize("name, eta", [("euler", 0.0), ("res_2s", 0.0), ("euler", 1.0), ("dpmpp_2s", 1.0)])
+@pytest.mark.parametrize("flow", [False, True])
+def test_at_most_one_transfer_an_evaluation(flow, name, eta, stabilizer, mode, monkeypatch):
     reads, inside = [], []
     for method in ("tolist", "item", "__float__", "__bool__", "__int__", "__index__", "cpu", "numpy"):
         original = getattr(torch.Tensor, method)
@@ -481,21 +482,27 @@ def test_at_most_one_transfer_an_evaluation(name, stabilizer, mode, monkeypatch)
 
     def model(x, sigma):
         inside.append(False)
-        denoised = problem()(x, sigma)
+        denoised = problem(flow)(x, sigma)
         inside.pop()
         return denoised
 
-    _, report = sample(SOLVERS[name], model, noise(), schedule(16), mode, stabilizer=stabilizer)
-    assert len(reads) == report.evaluations
+    _, report = sample(
+        SOLVERS[name], model, noise(flow=flow), schedule(16, flow), mode, stabilizer=stabilizer,
+        solver_options={"eta": eta, "flow": flow} if eta else None, space="auto",
+    )  # fmt: skip
+    assert len(reads) == report.evaluations and bool(report.notes) == (eta > 0)
     assert all(len(methods) == 1 for methods in reads), reads
 
 
-def test_each_step_keeps_few_latents():
-    """History of three, a gap, the pending figures: never more than 6 latents between evaluations."""
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+def test_each_step_keeps_few_latents(eta):
+    """History, a gap or the noise in x, the pending figures: never more than 6 latents between evaluations."""
     wrapped = SkippingDenoiser(lambda x, sigma: x / (1 + sigma[0]), schedule(20), Config.parse("calls:12"))
     x = torch.randn(1, 4, 64, 64) * 14.6
     for sigma, following in zip(schedule(20)[:-1], schedule(20)[1:], strict=True):
-        x = torch.lerp(wrapped(x, sigma.expand(1)), x, following / sigma)
+        down = following * (following / sigma) ** eta
+        x = torch.lerp(wrapped(x, sigma.expand(1)), x, down / sigma)
+        x = x + (following**2 - down**2).clamp_min(0).sqrt() * torch.randn_like(x)
         held, stack = {}, [vars(wrapped)]
         while stack:
             value = stack.pop()
@@ -508,11 +515,12 @@ def test_each_step_keeps_few_latents():
             elif type(value).__module__.startswith("comfyui_fsampler"):
                 stack += [vars(value)] if hasattr(value, "__dict__") else []
         assert sum(held.values()) <= 6 * x.nbytes
+    assert wrapped.predictor.noisy == (eta > 0)
 
 
 @pytest.mark.parametrize("mode", ["off", *MODES])
-@pytest.mark.parametrize("name", ["euler", "dpmpp_2m", "res_2s", "lms"])
-def test_no_tensor_of_a_run_is_alive_after_it(name, mode, monkeypatch):
+@pytest.mark.parametrize("name, eta", [*[(name, 0) for name in ("euler", "dpmpp_2m", "res_2s", "lms")], ("euler", 1)])
+def test_no_tensor_of_a_run_is_alive_after_it(name, eta, mode, monkeypatch):
     kept = []
 
     def model(x, sigma):
@@ -527,13 +535,14 @@ def test_no_tensor_of_a_run_is_alive_after_it(name, mode, monkeypatch):
         predictor = self.predictor
         made.append(weakref.ref(self))
         kept.extend(weakref.ref(entry.value) for entry in predictor.history.entries)
-        held = (self.gap.used, predictor.alpha, predictor.ratio, predictor.last_epsilon)
+        held = (self.gap.used, predictor.alpha, predictor.ratio, predictor.last_epsilon, predictor.noise)
         kept.extend(weakref.ref(t) for t in held if t is not None)
         return original(self, *args)
 
     monkeypatch.setattr(SkippingDenoiser, "_decide", spy)
     x = noise()
-    result, report = sample(SOLVERS[name], model, x, schedule(16), mode)
+    given = {"eta": 1.0} if eta else None
+    result, report = sample(SOLVERS[name], model, x, schedule(16), mode, solver_options=given)
     pointer = result.data_ptr()
     gc.collect()
     alive = [t() for t in kept if t() is not None and t() is not x and t().data_ptr() not in (pointer, x.data_ptr())]
