@@ -52,7 +52,8 @@ class SkippingDenoiser:
         level = unround(sigma.flatten()[:1].to(x.device), self.schedule)[0]
         level = level.to(torch.promote_types(x.dtype, torch.float32))
         state = x.to(level.dtype)
-        prediction = self.predictor.predict(state, level)
+        before = self.sigmas[self.real_steps[-2]] if len(self.real_steps) > 1 else None
+        prediction = self.predictor.predict(state, level, before)
         now = self._look(state, level, prediction)
         self._learn(now)
         self._decide(now)

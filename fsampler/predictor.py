@@ -23,12 +23,16 @@ class Predictor:
         self.noisy = False  # the sampler adds noise
         self.alpha = self.stiff = self.ratio = self.last_epsilon = self.noise = None
 
-    def predict(self, x, sigma):
-        """The value a SKIP at ``(x, sigma)`` would use, stabilized; None while the history is too short."""
+    def predict(self, x, sigma, before=None):
+        """The value a SKIP at ``(x, sigma)`` would use, stabilized; None while the history is too short.
+
+        ``before`` is the sigma of the REAL step before the last one: in samplers of two evaluations a step that is
+        further back than the older of the two values that make the trend, where it reaches to by default.
+        """
         if len(self.history) < 2:
             return None
         stabilizer, (older, last) = self.config.stabilizer, self.history.entries[-2:]
-        reached = within_reach(sigma, last.sigma, older.sigma) if stabilizer == "trend" else sigma
+        reached = within_reach(sigma, last.sigma, before or older.sigma) if stabilizer == "trend" else sigma
         value = self._extrapolate(reached, self.alpha)
         if self.noisy:
             value.add_(innovation(x, sigma, last.value, self.noise, self.flow))

@@ -11,6 +11,7 @@ import torch
 from comfyui_fsampler.fsampler import Config, SkippingDenoiser, begin, sample
 from comfyui_fsampler.fsampler import denoiser as engine
 from comfyui_fsampler.fsampler.noise import GAIN
+from comfyui_fsampler.fsampler.predictor import Predictor
 from comfyui_fsampler.samplers import SOLVERS
 from toys import Counted, heun, heunpp2, noise, problem, schedule, skips
 
@@ -47,6 +48,23 @@ def test_the_model_gets_the_samplers_own_x_and_sigma_and_its_answer_goes_back_as
     x, sigma = noise(), schedule(6)[:1].expand(2)
     result = wrapped(x, sigma, cond=3)
     assert seen[0][0] is x and seen[0][1] is sigma and seen[0][2] == {"cond": 3} and result is answers[0]
+
+
+@pytest.mark.parametrize("name", ["euler", "res_2s"])
+def test_a_trend_reaches_as_far_as_the_last_two_real_steps_are_apart(name, monkeypatch):
+    told, predict = [], Predictor.predict
+
+    def spy(self, x, sigma, before):
+        told.append((float(sigma), before))
+        return predict(self, x, sigma, before)
+
+    monkeypatch.setattr(Predictor, "predict", spy)
+    sigmas = schedule(12)
+    _, report = sample(SOLVERS[name], problem(), noise(), sigmas, "calls:7")
+    assert len(told) == report.evaluations and "S" in report.sequence
+    for record, (sigma, before) in zip(report.records, told, strict=True):
+        real = sorted({r.step for r in report.records if r.kind == "REAL" and r.sigma > sigma})
+        assert before == (float(sigmas[real[-2]]) if len(real) > 1 else None), record
 
 
 def test_off_keeps_no_x():

@@ -88,6 +88,8 @@ def test_past_its_reach_the_trend_is_held_and_a_bare_line_goes_on(stabilizer, se
         predictor.remember(torch.full((2, 1), sigma), torch.ones(2, 1), torch.ones(2, 1), sigma)
     values = [predictor.predict(torch.ones(2, 1), torch.tensor(sigma)) for sigma in (5.0, 4.0, 3.0, 2.0)]
     assert [float(value[0]) for value in values] == pytest.approx(seen)
+    further = [predictor.predict(torch.ones(2, 1), torch.tensor(sigma), 9.0) for sigma in (4.0, 3.0, 2.0)]
+    assert [float(value[0]) for value in further] == pytest.approx([4.0, 3.0, min(seen[-1], 3.0)])
 
 
 def test_no_trend_gives_a_finite_alpha():
