@@ -159,30 +159,17 @@ def test_a_stiff_first_back_test_lengthens_the_opening_of_a_budget(calls, smooth
         assert [d.reason for d in decisions].count("warm-up") == opening
 
 
-@pytest.mark.parametrize("sigmas", [VE20, FLOW20], ids=["ve", "flow"])
-def test_where_the_sampler_adds_noise_a_budget_skips_late(sigmas):
-    for calls in range(3, 20):
-        real = walk(Budget(calls, None, None, 1, 9), sigmas, dict.fromkeys(range(20), 0.1), noisy=True)[0]
-        opening = max(min(4, calls // 2), min(calls - 1, 3))
-        needed = math.ceil((20 - opening) / (calls - opening))
-        assert len(real) == calls
-        assert real == brute_force_by_path(sigmas, opening, calls, max(9, needed))
-    late = {n: sum(walk(Budget(12, None, None, 1, 9), sigmas, noisy=n)[0]) for n in (False, True)}
-    assert late[True] < late[False]  # REAL steps come earlier
-
-
-def brute_force_by_path(sigmas, opening, calls, longest):
-    """As ``brute_force`` for noisy runs of 20 steps; a gap's error does not depend on the step before the last."""
-    best = {(opening - 1, opening): (0.0, list(range(opening)))}
-    for last, end in itertools.combinations(range(opening - 1, 20), 2):
-        if end - last > longest + 1:
-            continue
-        for n in range(opening, calls):
-            if (last, n) in best:
-                cost = best[last, n][0] + naive_noisy_gap_error(sigmas, None, last, end) ** 2
-                if (end, n + 1) not in best or cost < best[end, n + 1][0]:
-                    best[end, n + 1] = cost, [*best[last, n][1], end]
-    return best[19, calls][1]
+@pytest.mark.parametrize("flow", [False, True])
+def test_where_the_sampler_adds_noise_a_budget_opens_as_in_a_stiff_run_and_skips_late(flow):
+    sigmas = tuple(schedule(9, flow, torch.float64).tolist())
+    for calls, opening in {3: 2, 4: 3, 5: 3, 7: 3, 8: 4, 9: 4}.items():
+        real, _ = walk(Budget(calls, None, None, 1, 100), sigmas, dict.fromkeys(range(9), 0.1), noisy=True)
+        assert real == brute_force(sigmas, naive_noisy_gap_error, opening, 1, calls, 100)[1]
+    for twenty in (VE20, FLOW20):
+        decisions = walk(Budget(9, None, None, 1, 5), twenty, dict.fromkeys(range(20), 0.1), noisy=True)[1]
+        assert [d.reason for d in decisions].count("warm-up") == 4
+        early, late = (sum(walk(Budget(12, None, None, 1, 9), twenty, noisy=n)[0]) for n in (True, False))
+        assert early < late  # REAL steps come earlier
 
 
 def test_a_later_back_test_leaves_the_plan_of_a_budget_as_it_is():
