@@ -1,8 +1,8 @@
 """Correction after a gap: at the next REAL step the skipped values can be interpolated, which is an order better.
 
-``delta`` is how far the state is off at that step; ``land`` hands the sampler a ``denoised`` that takes a one-step
-method where the corrected state would have gone; ``follow`` is what the model would have said there. No model call is
-spent. Two-point interpolation beat three and four.
+``delta`` is how far the state is off at that step; a ``Landing`` changes the answers that the sampler is still to get,
+so that it goes on from the corrected state; ``follow`` is what the model would have said there. No model call is spent.
+Two-point interpolation beat three and four.
 """
 
 from dataclasses import dataclass
@@ -18,20 +18,18 @@ HELD = 0.4  # alpha at which ``denoised`` stays where it was as the state is cor
 class Gap:
     """The SKIP evaluations j since the last REAL one, as three sums over them: of ``w``, ``w sigma`` and ``w value``.
 
-    ``w_j`` is what an error of value j does to the state, carried on at fixed ``denoised``: ``(sigma_{j+1} - sigma_j) /
-    sigma_{j+1}`` for epsilon, ``-1 / sigma_j`` times that for denoised and residual. The interpolation is linear in
-    sigma, so these sums are enough and a gap of any length costs one latent of memory.
+    ``w_j`` is what an error of value j does to the state, over sigma and carried on at fixed ``denoised``: for denoised
+    and residual the sampler's ``effect`` (``rehearsal.py``), for epsilon ``-sigma_j`` times that. The interpolation is
+    linear in sigma, so these sums are enough and a gap of any length costs one latent of memory.
     """
 
     weight: float = 0.0
     moment: float = 0.0
     used: torch.Tensor | None = None
 
-    def add(self, space, value, sigma, sigma_next):
-        """The gap with one more SKIP that used ``value`` (shape of x) at ``sigma``, before ``sigma_next`` > 0."""
-        weight = (sigma_next - sigma) / sigma_next
-        if space != "epsilon":
-            weight = -weight / sigma
+    def add(self, space, value, sigma, effect):
+        """The gap with one more SKIP that used ``value`` (shape of x) at ``sigma``."""
+        weight = -sigma * effect if space == "epsilon" else effect
         used = weight * value if self.used is None else self.used.add(value, alpha=weight)
         return Gap(self.weight + weight, self.moment + weight * sigma, used)
 
@@ -45,10 +43,26 @@ class Gap:
         return self.used.sub(value, alpha=late).sub_(before.value, alpha=self.weight - late).mul_(-sigma)
 
 
-def land(denoised, delta, sigma, sigma_next):
-    """``denoised`` changed so that Euler's step lands where it would from ``x + delta``; unchanged at the last step."""
-    ratio = sigma_next / sigma
-    return torch.add(denoised, delta, alpha=ratio / (1 - ratio))
+@dataclass(frozen=True)
+class Landing:
+    """A correction on its way into the sampler's state: ``added[i] delta`` onto the answer of evaluation ``first + i``.
+
+    A method with memory gets its last answers back as often as it remembers them, so later answers take back what the
+    first ones do then. That of one delta at a time is enough: what is left of the one before is small by then.
+    """
+
+    delta: torch.Tensor | None = None
+    first: int = 0
+    added: tuple[float, ...] = ()
+
+    def onto(self, denoised, evaluation):
+        """The answer to give at an evaluation, counted from 0, where the model or a prediction says ``denoised``."""
+        place = evaluation - self.first
+        return torch.add(denoised, self.delta, alpha=self.added[place]) if place < len(self.added) else denoised
+
+    def after(self, evaluation):
+        """What is left of it once an evaluation is answered; nothing, and no latent, when that was the last."""
+        return self if evaluation - self.first + 1 < len(self.added) else Landing()
 
 
 def follow(space, delta, sigma, alpha):

@@ -6,12 +6,13 @@ A sampler sees a callable ``model(x, sigma, **extra) -> denoised`` and nothing e
 import torch
 
 from .clock import Clock, check_schedule, unround
-from .correct import Gap, follow, land
+from .correct import Gap, Landing, follow
 from .gate import gate, gate_figures
 from .noise import NoiseWatch
 from .plan import is_flow
 from .policy import Decision, Situation
 from .predictor import Predictor
+from .rehearsal import OneStep
 from .report import REAL, SKIP, Record, Report
 from .space import decode, encode
 from .validate import rejection
@@ -26,6 +27,7 @@ class SkippingDenoiser:
     flow: sigma is flow time; None reads it off the schedule (``plan.is_flow``).
     changes: steps at which the model begins to answer differently, by a schedule of its own. Such a step is REAL, and
     nothing from before it is used again; ``forget`` says the same from outside while the run goes.
+    sampler: what is known of the sampler (``rehearsal.rehearse``).
     report: the ``Report``, filled as the run goes.
 
     Raises ValueError for a bad schedule or a config that does not fit it, for x that changes shape or dtype or requires
@@ -33,15 +35,16 @@ class SkippingDenoiser:
     travels with the next evaluation's only device-to-host transfer).
     """
 
-    def __init__(self, model, sigmas, config, *, flow=None, changes=()):
-        self.model, self.config = model, config
+    def __init__(self, model, sigmas, config, *, flow=None, changes=(), sampler=None):
+        self.model, self.config, self.sampler = model, config, sampler or OneStep()
         self.sigmas = check_schedule(sigmas)
         self.flow = is_flow(self.sigmas) if flow is None else flow
         self.changes, self.forgetting = frozenset(changes), False
         config.policy.check(len(self.sigmas) - 1)
         self.report = Report(config.mode, len(self.sigmas) - 1)
         self.clock, self.watch = Clock(self.sigmas), NoiseWatch(self.sigmas)
-        self.predictor, self.gap, self.correct = Predictor(config, self.flow), Gap(), config.correct
+        self.predictor, self.gap, self.landing = Predictor(config, self.flow), Gap(), Landing()
+        self.correct = config.correct
         self.step, self.decision, self.real_steps, self.skips_in_row = None, None, [], 0
         self.pending, self.kappas, self.stiffness, self.like, self.schedule = {}, {}, None, None, None
 
@@ -69,7 +72,8 @@ class SkippingDenoiser:
     def finish(self):
         """The run's ``Report``; drops every tensor. Raises FloatingPointError for a non-finite last output."""
         last, self.pending = self.pending, {}
-        self.predictor, self.gap, self.schedule = Predictor(self.config, self.flow), Gap(), None
+        self.predictor, self.gap, self.landing = Predictor(self.config, self.flow), Gap(), Landing()
+        self.schedule = None
         self.watch.stop()
         if last:
             self._learn(_read(last))
@@ -117,7 +121,7 @@ class SkippingDenoiser:
             self.kappas[step] = max(*now["kappa"], self.kappas.get(step, 0.0))
             if self.stiffness is None:
                 self.stiffness = sum(now["kappa"]) / len(now["kappa"])
-        if "noise" in now and self.watch.noisy(now["noise"], now["sigma"][0]):
+        if "noise" in now and (self.sampler.noisy or self.watch.noisy(now["noise"], now["sigma"][0])):
             self.predictor.expect_noise(*self.watch.origin)
             self.watch.stop()
             self.correct, self.kappas = False, {}  # no correction: docs/measurements.md
@@ -171,8 +175,8 @@ class SkippingDenoiser:
         self._record(SKIP, sigma)
         space, following = self.predictor.space, self.sigmas[self.step + 1]
         if self.correct and following > 0:
-            self.gap = self.gap.add(space, value, sigma, following)
-        return decode(space, value, state, sigma)
+            self.gap = self.gap.add(space, value, sigma, self.sampler.effect(self._evaluation, sigma, following))
+        return self._land(decode(space, value, state, sigma))
 
     def _real(self, x, sigma_tensor, extra, state, sigma):
         self._record(REAL, sigma)
@@ -189,10 +193,9 @@ class SkippingDenoiser:
         delta = self._close_gap(value, sigma)
         if delta is not None:
             value = value + follow(self.predictor.space, delta, sigma, self.predictor.alpha)
-            denoised = land(answer, delta, sigma, self.sigmas[self.step + 1]).to(x.dtype)
         self.predictor.remember(value, answer, state, sigma)
         self._watch(answer, value, sigma)
-        return denoised
+        return self._land(answer, delta).to(x.dtype)
 
     def _close_gap(self, value, sigma):
         """How far the state is off after a gap. None without one, at the last step, and for a second evaluation
@@ -201,6 +204,21 @@ class SkippingDenoiser:
         if gap.used is None or not 0 < self.sigmas[self.step + 1] < sigma or not self.predictor.history.below(sigma):
             return None
         return gap.delta(self.predictor.history.entries[-1], value, sigma)
+
+    def _land(self, answer, delta=None):
+        """The answer to give: the one before on its way into the state, and ``delta`` from here on."""
+        answer = self.landing.onto(answer, self._evaluation)
+        if delta is not None:
+            sigma, following = self.report.records[-1].sigma, self.sigmas[self.step + 1]
+            self.landing = Landing(delta, self._evaluation, self.sampler.landing(self._evaluation, sigma, following))
+            answer = self.landing.onto(answer, self._evaluation)
+        self.landing = self.landing.after(self._evaluation)
+        return answer
+
+    @property
+    def _evaluation(self):
+        """The one that was recorded last, counted from 0."""
+        return len(self.report.records) - 1
 
     def _watch(self, answer, value, sigma):
         """Keep the first REAL evaluation for the noise watch, until the first step is over."""

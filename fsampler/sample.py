@@ -1,21 +1,28 @@
 """Run a solver with skipping: the whole of the engine in one call."""
 
+import functools
+
 from .clock import check_schedule
 from .config import Config
 from .denoiser import SkippingDenoiser
 from .full import FullRun
 from .policy import Never
+from .rehearsal import rehearse
 
 
-def begin(model, sigmas, config, **circumstances):
+def begin(model, sigmas, config, rehearsal=None, **circumstances):
     """The denoiser of one run: call it where the sampler would call ``model``, then ``finish()`` it for the ``Report``.
 
+    rehearsal: a ``rehearse`` of the sampler with its arguments given; called when its outcome is of use.
     ``circumstances`` are ``SkippingDenoiser``'s (flow, changes). Raises what it raises.
     """
     if isinstance(config.policy, Never):
         check_schedule(sigmas)
         return FullRun(model, sigmas, config.mode)
-    return SkippingDenoiser(model, sigmas, config, **circumstances)
+    sampler, note = rehearsal() if rehearsal is not None and config.correct else (None, None)
+    denoiser = SkippingDenoiser(model, sigmas, config, sampler=sampler, **circumstances)
+    denoiser.report.notes += [note] if note else []
+    return denoiser
 
 
 def sample(solver, model, x, sigmas, mode=None, *, extra_args=None, callback=None, solver_options=None, **options):
@@ -32,6 +39,7 @@ def sample(solver, model, x, sigmas, mode=None, *, extra_args=None, callback=Non
         config = mode
     else:
         config = Config.parse(**({} if mode is None else {"mode": mode}), **options)
-    denoiser = begin(model, sigmas, config)
-    given = {"extra_args": extra_args, "callback": callback, "disable": True, **(solver_options or {})}
-    return solver(denoiser, x, sigmas, **given), denoiser.finish()
+    own = {"extra_args": extra_args, **(solver_options or {})}
+    rehearsal = functools.partial(rehearse, solver, sigmas, x.ndim, model=model, **own)
+    denoiser = begin(model, sigmas, config, rehearsal)
+    return solver(denoiser, x, sigmas, callback=callback, disable=True, **own), denoiser.finish()

@@ -5,20 +5,23 @@ sees every such call, whatever the guider, the sampler node or the sampler, and 
 """
 
 import contextlib
+import functools
 import logging
 from collections import deque
 
 import comfy.model_management
 from comfy.model_sampling import CONST
 from comfy.patcher_extension import WrappersMP
+from comfy.samplers import KSamplerX0Inpaint
 
-from ..fsampler import FullRun, begin
+from ..fsampler import FullRun, begin, rehearse
 from .caches import other_caches
 from .changes import guidance, model_changes
 from .refusals import why_in_full
 
 logger = logging.getLogger(__name__)
 KEY = "fsampler"
+REHEARSABLE = ("comfy.", __package__.rpartition(".")[0])  # core's samplers and ours: functions of their arguments alone
 
 
 class Reports:
@@ -31,7 +34,8 @@ class Reports:
 class Guider:
     """Stands for ``guider`` in front of a sampler; everything but the call itself is the guider's, to read and to set.
 
-    The run begins with the first call, because only that shows what the sampler has added to the model options.
+    The run begins with the first call, because only that shows what the sampler has added to the model options:
+    ``start(x, model_options)`` makes it.
     """
 
     def __init__(self, guider, start):
@@ -41,7 +45,7 @@ class Guider:
         comfy.model_management.throw_exception_if_processing_interrupted()  # a SKIP reaches no other check
         options = {} if model_options is None else model_options
         if self._run is None:
-            vars(self)["_run"] = self._start(options)
+            vars(self)["_run"] = self._start(x, options)
         now = guidance(self._guider)
         if now != self._guidance:
             vars(self)["_guidance"] = now
@@ -67,12 +71,14 @@ def skipping(guider, sampler, sigmas, extra_args, config, reports):
     schedule = sigmas.detach().to("cpu", copy=True)  # uni_pc overwrites its last sigma
     base_options = extra_args.get("model_options", {})  # CFG++ samplers put others in their place
 
-    def start(options):
+    def start(x, options):
         reason = why_in_full(sampler, schedule, base_options, options)
         if reason:
             return FullRun(guider, schedule, config.mode, None if config.mode == "off" else reason)
         flow = isinstance(guider.inner_model.model_sampling, CONST)
-        return begin(guider, schedule, config, flow=flow, changes=model_changes(guider, options, schedule.tolist()))
+        changes = model_changes(guider, options, schedule.tolist())
+        rehearsal = _rehearsal(sampler, guider, schedule, x.ndim, {**extra_args, "model_options": {**base_options}})
+        return begin(guider, schedule, config, rehearsal, flow=flow, changes=changes)
 
     proxy = Guider(guider, start)
     try:
@@ -82,6 +88,17 @@ def skipping(guider, sampler, sigmas, extra_args, config, reports):
             _report(run.finish(), guider, reports)
     finally:
         vars(proxy).update(_run=None, _start=None)
+
+
+def _rehearsal(sampler, guider, schedule, dimensions, extra_args):
+    """The rehearsal of a SAMPLER; None where the function behind it is not known to leave nothing behind."""
+    solver = getattr(sampler, "sampler_function", None)
+    if not getattr(solver, "__module__", "").startswith(REHEARSABLE):
+        return None
+    model = KSamplerX0Inpaint(guider, schedule)
+    return functools.partial(
+        rehearse, solver, schedule, dimensions, model=model, extra_args=extra_args, **sampler.extra_options
+    )
 
 
 def _report(report, guider, reports):

@@ -3,9 +3,10 @@
 import pytest
 import torch
 from comfyui_fsampler.fsampler import Config, sample
-from comfyui_fsampler.fsampler.correct import Gap, follow, land
+from comfyui_fsampler.fsampler.correct import Gap, Landing, follow
 from comfyui_fsampler.fsampler.denoiser import SkippingDenoiser
 from comfyui_fsampler.fsampler.history import Entry
+from comfyui_fsampler.fsampler.rehearsal import OneStep
 from comfyui_fsampler.fsampler.space import SPACES, encode
 from comfyui_fsampler.samplers import SOLVERS
 from toys import noise, problem, schedule, skips
@@ -36,7 +37,7 @@ def test_three_sums_equal_the_loop(space, length):
     before, *used, value = values
     gap = Gap()
     for e, sigma, following in zip(used, sigmas[1:-1], sigmas[2:], strict=True):
-        gap = gap.add(space, e, sigma, following)
+        gap = gap.add(space, e, sigma, OneStep().effect(0, sigma, following))
     delta = gap.delta(Entry(sigmas[0], before), value, sigmas[-1])
     torch.testing.assert_close(delta, naive_delta(space, sigmas, used, before, value), rtol=1e-12, atol=1e-12)
 
@@ -46,24 +47,34 @@ def test_a_gap_that_used_the_interpolation_needs_no_correction(space):
     a, b = torch.randn(2, 1, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     gap = Gap()
     for sigma, following in ((4.0, 3.0), (3.0, 2.0)):
-        gap = gap.add(space, a + (5.0 - sigma) / 3 * (b - a), sigma, following)
+        gap = gap.add(space, a + (5.0 - sigma) / 3 * (b - a), sigma, OneStep().effect(0, sigma, following))
     delta = gap.delta(Entry(5.0, a), b, 2.0)
     torch.testing.assert_close(delta, torch.zeros_like(delta), atol=1e-13, rtol=0)
 
 
 @pytest.mark.parametrize("sigma, following", [(5.0, 4.0), (1.0, 0.9), (0.3, 0.01)])
-def test_land_takes_euler_where_the_corrected_state_would_go(sigma, following):
+def test_a_landing_takes_euler_where_the_corrected_state_would_go(sigma, following):
     x, denoised, delta = torch.randn(3, 2, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    ratio = following / sigma
+    ratio, landing = following / sigma, Landing(delta, 7, OneStep().landing(7, sigma, following))
     torch.testing.assert_close(
-        ratio * x + (1 - ratio) * land(denoised, delta, sigma, following),
+        ratio * x + (1 - ratio) * landing.onto(denoised, 7),
         ratio * (x + delta) + (1 - ratio) * denoised,
     )
 
 
+def test_a_landing_gives_each_answer_its_share_and_then_nothing_is_left_of_it():
+    denoised, landing = torch.zeros(1, 2), Landing(torch.ones(1, 2), 3, (5.0, 2.0))
+    assert [landing.onto(denoised, i)[0, 0].item() for i in (3, 4, 5)] == [5, 2, 0]
+    assert landing.onto(denoised, 5) is denoised and denoised.sum() == 0
+    assert landing.after(3) is landing and landing.after(4) == Landing() and landing.after(4).delta is None
+
+
 def test_the_last_step_is_left_alone():
-    denoised = torch.ones(1, 2)
-    assert torch.equal(land(denoised, torch.full((1, 2), 9.0), 0.5, 0.0), denoised)
+    """Steps 7 and 8 of 10 skipped: the REAL one after them is the last."""
+    model, sigmas, seen = problem(), schedule(10), []
+    sample(EULER, model, noise((2, 3)), sigmas, "7, 8", correct=True, callback=seen.append)
+    last = seen[-1]
+    assert torch.equal(last["denoised"], model(last["x"], sigmas[9].expand(2)))
 
 
 def states(mode, model, sigmas, x, **options):

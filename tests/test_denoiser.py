@@ -295,7 +295,8 @@ def test_asking_twice_at_the_first_sigma_is_not_noise():
         model(x, sigmas[:1].expand(2))
         return SOLVERS["euler"](model, x, sigmas)
 
-    assert sample(twice, problem(), noise(), schedule(12), "calls:8")[1].notes == []
+    (note,) = sample(twice, problem(), noise(), schedule(12), "calls:8")[1].notes
+    assert note.startswith("sampler not rehearsed") and note.endswith("makes nothing of an answer before the next")
 
 
 # ---- batches, dtypes, shapes

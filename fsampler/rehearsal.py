@@ -1,0 +1,135 @@
+"""What a sampler makes of the answers it gets: known after running it once on latents of one element, without a model.
+
+A sampler of the probability-flow ODE is linear in its answers, whatever its order: the state at evaluation m is
+``sigma_m / sigma_0`` of the first one plus ``sum_j W_mj denoised_j``. W says what an error of answer j has done to the
+state, and which answers move the state by what is wanted although the sampler remembers them (multistep methods) or
+gives some of them no weight (the first of a DPM++ 2S step).
+"""
+
+import torch
+
+from .clock import Clock, check_schedule
+
+MOST = 4  # evaluations a step
+NEGLIGIBLE = 1e-3
+CLOSE = 1e-3  # float32 and a last sigma near 0 leave less
+SETBACKS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+
+
+class OneStep:
+    """A sampler of which nothing is known: every answer moves the state straight to the end of its step.
+
+    noisy: whether it is known to add noise.
+    """
+
+    def __init__(self, noisy=False):
+        self.noisy = noisy
+
+    def effect(self, _evaluation, sigma, sigma_next):
+        """The state's error at ``sigma_next`` over ``sigma_next``, for an error 1 of ``denoised`` at ``sigma``; carried
+        on at fixed ``denoised`` it grows with sigma."""
+        return 1 / sigma_next - 1 / sigma
+
+    def landing(self, _evaluation, sigma, sigma_next):
+        """What to add to the answer at ``sigma`` and to those after it, so that the state goes on as if 1 had been
+        added to it at ``sigma``."""
+        return [1 / (sigma / sigma_next - 1)]
+
+
+class Rehearsed:
+    """A sampler known by its rehearsal; methods as ``OneStep``'s.
+
+    schedule: the run's sigmas. sigmas: of its E evaluations. weights: W, ``[E + 1][E]``, the last row of the result.
+    """
+
+    noisy = False
+
+    def __init__(self, schedule, sigmas, weights):
+        clock = Clock(schedule)
+        clock.shares_ends = any(a == b for a, b in zip(sigmas, sigmas[1:], strict=False))
+        self.sigmas, self.weights = [*sigmas, schedule[-1]], weights
+        self.steps = [*map(clock.locate, sigmas)]
+        self.starts = [schedule[step] for step in self.steps]
+
+    def effect(self, evaluation, _sigma, sigma_next):
+        """``OneStep``'s for the whole step, shared out among its evaluations by their weights at its end."""
+        inside = [j for j, step in enumerate(self.steps) if step == self.steps[evaluation]]
+        end = self.weights[inside[-1] + 1]
+        share = end[evaluation] / sum(end[j] for j in inside)
+        return share * (1 / sigma_next - 1 / self.starts[evaluation])
+
+    def landing(self, evaluation, _sigma, _sigma_next):
+        """Solved row by row: each answer makes the next state right, given what those before it do there."""
+        added = []
+        for m in range(evaluation + 1, len(self.weights)):
+            row, wanted = self.weights[m], self.sigmas[m] / self.sigmas[evaluation]
+            wanted -= sum(weight * share for weight, share in zip(row[evaluation:], added, strict=False))
+            added.append(wanted / row[m - 1])
+            if max(map(abs, added[-MOST:])) < NEGLIGIBLE * abs(added[0]):
+                break
+        while abs(added[-1]) < NEGLIGIBLE * abs(added[0]):
+            added.pop()
+        return added
+
+
+def rehearse(solver, sigmas, dimensions=4, *, model=None, extra_args=None, **options):
+    """``(sampler, note)``: what ``solver`` (k-diffusion's signature) makes of answers over ``sigmas``, and None; or a
+    ``OneStep`` and why.
+
+    dimensions: of the latents. model: what the solver may read attributes of; it is not called. options: the solver's.
+    A sampler that adds noise is a ``OneStep`` without a note: it is not corrected. So is one with a ``noise_sampler``,
+    whose noise has the shape and the order of the run. No random number of the run is used.
+    """
+    schedule = check_schedule(sigmas)
+    if options.get("noise_sampler") is not None:
+        return OneStep(), None
+    try:
+        return _known(schedule, *_run(solver, schedule, dimensions, model, {**(extra_args or {})}, options)), None
+    except SETBACKS as error:
+        return OneStep(), f"sampler not rehearsed, corrected as a one-step method: {type(error).__name__}: {error}"
+
+
+def _known(schedule, found, states):
+    """The sampler from what ``_run`` returns. Raises ValueError where W would not describe it."""
+    ones, zeros, weights = states[:, 0], states[:, 1], states[:, 2:2 + len(found)]
+    if zeros.any():
+        return OneStep(noisy=True)
+    # a constant answer is a fixed point of every method; where W says so too, it is all there is to know
+    carried = torch.tensor([*found, schedule[-1]]) / found[0]
+    if not max((ones - 1).abs().max(), (weights.sum(dim=1) + carried - 1).abs().max()) < CLOSE:
+        raise ValueError("its state is not linear in the model's answers")
+    if not weights.diagonal(-1).abs().min() > CLOSE**2:
+        raise ValueError("it makes nothing of an answer before the next")
+    return Rehearsed(schedule, found, weights.tolist())
+
+
+class _Answers:
+    """The model of a rehearsal. Row 0 begins at 1 and is answered 1, row 1 at 0 and is answered 0; row ``2 + j`` begins
+    at 0 and is answered 1 at evaluation j, 0 at the others.
+    """
+
+    def __init__(self, model):
+        self._model, self._sigmas, self._states = model, [], []
+
+    def __call__(self, x, sigma, *_, **__):
+        if len(self._sigmas) == len(x) - 2:
+            raise ValueError(f"more than {MOST} evaluations a step")
+        answer = torch.zeros_like(x)
+        answer[0] = answer[2 + len(self._sigmas)] = 1
+        self._sigmas.append(float(sigma.flatten()[0]))
+        self._states.append(x.flatten().clone())
+        return answer
+
+    def __getattr__(self, name):
+        return getattr(self._model, name)
+
+
+@torch.no_grad()
+def _run(solver, schedule, dimensions, model, extra_args, options):
+    """The sigmas of all evaluations and the states at them and at the end, ``[E + 1, rows]``."""
+    sigmas, answers = torch.tensor(schedule), _Answers(model)
+    x = torch.zeros(2 + MOST * len(schedule), *[1] * (dimensions - 1))
+    x[0] = 1
+    with torch.random.fork_rng(devices=[]):
+        last = solver(answers, x, sigmas, extra_args=extra_args, callback=None, disable=True, **options)
+    return answers._sigmas, torch.stack([*answers._states, last.flatten()])

@@ -1,0 +1,183 @@
+"""The rehearsal: what it finds of solvers whose weights are known, and corrections that then arrive exactly."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from comfyui_fsampler.fsampler import sample
+from comfyui_fsampler.fsampler.rehearsal import OneStep, Rehearsed, rehearse
+from comfyui_fsampler.samplers import SOLVERS
+from toys import heun, noise, problem, schedule
+
+KNOWN = {**SOLVERS, "heun": heun}
+
+
+def replay(solver, sigmas, x, answers):
+    """The states at every evaluation and at the end, with these answers ``[E, ...]`` whatever the state is."""
+    states, given = [], iter(answers)
+
+    def model(state, sigma, **_):
+        states.append(state)
+        return next(given)
+
+    last = solver(model, x, sigmas, disable=True)
+    return [*states, last]
+
+
+@pytest.mark.parametrize("flow", [False, True])
+@pytest.mark.parametrize("name", sorted(KNOWN))
+def test_what_it_finds_says_where_any_answers_lead(name, flow):
+    solver, sigmas = KNOWN[name], schedule(9, flow, torch.float64)
+    sampler, note = rehearse(solver, sigmas)
+    assert note is None and isinstance(sampler, Rehearsed) and not sampler.noisy
+    count = len(sampler.sigmas) - 1
+    answers = torch.randn(count, 1, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    x = noise((1, 3), flow, dtype=torch.float64)
+    for m, state in enumerate(replay(solver, sigmas, x, answers)):
+        weights = torch.tensor(sampler.weights[m], dtype=torch.float64)
+        expected = sampler.sigmas[m] / sampler.sigmas[0] * x + torch.einsum("j,j...->...", weights, answers)
+        torch.testing.assert_close(state, expected, rtol=1e-4, atol=1e-4 * float(sigmas[0]))
+
+
+@pytest.mark.parametrize("name, step, at", [
+    ("euler", 5, 5), ("dpmpp_2m", 5, 5), ("lms", 5, 5), ("res_3m", 6, 6), ("dpmpp_2s", 5, 10), ("res_2s", 5, 10),
+    ("heun", 5, 10),
+])  # fmt: skip
+def test_a_landing_moves_every_later_state_as_if_the_state_had_been_changed(name, step, at):
+    """All states after it, at the same answers, are off by sigma's share of delta; what it leaves out is below 1 %."""
+    solver, sigmas = KNOWN[name], schedule(12, dtype=torch.float64)
+    sampler, _ = rehearse(solver, sigmas)
+    added = sampler.landing(at, float(sigmas[step]), float(sigmas[step + 1]))
+    answers = torch.randn(len(sampler.sigmas) - 1, 1, 3, generator=torch.Generator().manual_seed(2)).double()
+    delta, x = torch.tensor([[1.0, -2.0, 0.5]], dtype=torch.float64), noise((1, 3), dtype=torch.float64)
+    changed = answers.clone()
+    for i, share in enumerate(added):
+        changed[at + i] += share * delta
+    before, after = replay(solver, sigmas, x, answers), replay(solver, sigmas, x, changed)
+    for m in range(len(before)):
+        wanted = delta * (sampler.sigmas[m] / sampler.sigmas[at] if m > at else 0)
+        torch.testing.assert_close(after[m] - before[m], wanted, rtol=0, atol=0.01)
+
+
+def test_one_answer_is_enough_without_memory_and_later_ones_take_back_what_is_remembered():
+    sigmas = schedule(12)
+    lengths = {name: len(rehearse(SOLVERS[name], sigmas)[0].landing(4, 0, 0)) for name in ("euler", "dpmpp_2m", "lms")}
+    assert lengths["euler"] == 1 < lengths["dpmpp_2m"] <= 8
+    assert lengths["lms"] > 3
+    assert len(rehearse(SOLVERS["dpmpp_2s"], sigmas)[0].landing(8, 0, 0)) == 2
+
+
+def test_the_answers_of_a_step_share_its_effect_by_what_they_weigh():
+    sigmas = schedule(12, dtype=torch.float64)
+    a, b = sigmas[5:7].tolist()
+    whole = 1 / b - 1 / a
+    assert OneStep().effect(5, a, b) == whole
+    for name in ("euler", "dpmpp_2m", "lms"):
+        assert rehearse(SOLVERS[name], sigmas)[0].effect(5, a, b) == pytest.approx(whole)
+    shares = [rehearse(SOLVERS["dpmpp_2s"], sigmas)[0].effect(j, a, b) / whole for j in (10, 11)]
+    assert shares == pytest.approx([0, 1], abs=1e-4)
+    sampler = rehearse(heun, sigmas)[0]
+    shares = [sampler.effect(j, a, b) / whole for j in (10, 11)]
+    assert shares == pytest.approx([1 - a / b / 2, a / b / 2], abs=1e-4)  # the first is in the second's state too
+    assert sampler.steps[:5] == [0, 0, 1, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["euler", "dpmpp_2m", "dpmpp_2s"])
+def test_noise_is_found_and_none_of_the_runs_random_numbers_is_used(name):
+    torch.manual_seed(5)
+    expected = torch.randn(3)
+    torch.manual_seed(5)
+    sampler, note = rehearse(SOLVERS[name], schedule(12), eta=1.0)
+    assert sampler.noisy and note is None and isinstance(sampler, OneStep)
+    assert torch.equal(torch.randn(3), expected)
+
+
+def test_a_noise_sampler_belongs_to_the_run():
+    def draw(*_):
+        raise AssertionError("drawn before the run")
+
+    sampler, note = rehearse(SOLVERS["euler"], schedule(12), eta=1.0, noise_sampler=draw)
+    assert isinstance(sampler, OneStep) and note is None
+
+
+def crooked(model, x, sigmas, **_):
+    for sigma, following in zip(sigmas, sigmas[1:], strict=False):
+        denoised = model(x, sigma.expand(len(x)))
+        x = denoised + (x - denoised) * following / sigma * (1 + x.abs().mean())
+    return x
+
+
+def greedy(model, x, sigmas, **_):
+    for sigma in sigmas[:-1].repeat_interleave(5):
+        x = 0.9 * x + 0.1 * model(x, sigma.expand(len(x)))
+    return x
+
+
+def wide(model, x, sigmas, **_):
+    return model(x, sigmas[:1].expand(len(x)))[:, 5]
+
+
+@pytest.mark.parametrize("solver, why", [
+    (crooked, "ValueError: its state is not linear in the model's answers"),
+    (greedy, "ValueError: more than 4 evaluations a step"),
+    (wide, "IndexError: index 5 is out of bounds"),
+    (lambda model, x, sigmas, **_: model.inner_model(x, sigmas), "AttributeError: 'NoneType' object has no attribute"),
+])  # fmt: skip
+def test_what_cannot_be_rehearsed_says_why_and_counts_as_a_one_step_method(solver, why):
+    sampler, note = rehearse(solver, schedule(12))
+    assert isinstance(sampler, OneStep) and not sampler.noisy
+    assert note.startswith(f"sampler not rehearsed, corrected as a one-step method: {why}")
+
+
+def test_a_sampler_may_read_what_the_model_has():
+    def reads(model, x, sigmas, extra_args=None, **_):
+        assert model.config == "there" and extra_args == {"seed": 3}
+        return SOLVERS["euler"](model, x, sigmas)
+
+    model = SimpleNamespace(config="there")
+    assert rehearse(reads, schedule(12), model=model, extra_args={"seed": 3})[1] is None
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (1, 4, 3), (1, 4, 5, 3), (1, 4, 2, 3, 3)])
+def test_latents_of_the_run_decide_its_dimensions(shape):
+    seen = []
+
+    def solver(model, x, sigmas, **options):
+        seen.append(x.ndim)
+        return SOLVERS["euler"](model, x, sigmas, **options)
+
+    sample(solver, problem(), noise(shape), schedule(12), "calls:8")
+    assert seen == [len(shape)] * 2
+
+
+@pytest.mark.parametrize("mode, runs", [("off", 1), ("h2/s2", 1), ("calls:8", 2), ("balanced", 2)])
+def test_only_a_run_that_corrects_is_rehearsed(mode, runs):
+    seen = []
+
+    def solver(model, x, sigmas, **options):
+        seen.append(model)
+        return SOLVERS["euler"](model, x, sigmas, **options)
+
+    sample(solver, problem(), noise(), schedule(12), mode)
+    assert len(seen) == runs
+
+
+@pytest.mark.parametrize("name, flow", [
+    ("dpmpp_2s", True), ("res_2s", True), ("lms", True), ("heun", True), ("heun", False),
+])  # fmt: skip
+def test_it_brings_samplers_with_memory_or_two_evaluations_closer_to_the_full_run(name, flow):
+    solver, sigmas, x = KNOWN[name], schedule(20, flow), noise((2, 3), flow)
+    full, _ = sample(solver, problem(), x, sigmas, "off")
+
+    def unknown(model, x, sigmas, **options):
+        if not hasattr(model, "report"):
+            raise ValueError("not without a run")
+        return solver(model, x, sigmas, **options)
+
+    error = {}
+    for known, run in ((True, solver), (False, unknown)):
+        result, report = sample(run, problem(), x, sigmas, "calls:12")
+        assert report.calls == sample(run, problem(), x, sigmas, "calls:12")[1].calls
+        assert len(report.notes) == (not known)
+        error[known] = (result - full).norm()
+    assert error[True] < 0.7 * error[False]
