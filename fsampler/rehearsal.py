@@ -1,7 +1,7 @@
 """What a sampler makes of the answers it gets: known after running it once on latents of one element, without a model.
 
 A sampler of the probability-flow ODE is linear in its answers, whatever its order: the state at evaluation m is
-``sigma_m / sigma_0`` of the first one plus ``sum_j W_mj denoised_j``. W says what an error of answer j has done to the
+``c_m x + sum_j W_mj denoised_j``, with c_m near ``sigma_m / sigma_0``. W says what an error of answer j has done to the
 state, and which answers move the state by what is wanted although the sampler remembers them (multistep methods) or
 gives some of them no weight (the first of a DPM++ 2S step).
 """
@@ -9,8 +9,10 @@ gives some of them no weight (the first of a DPM++ 2S step).
 import torch
 
 from .clock import Clock, check_schedule
+from .history import coincide
 
 MOST = 4  # evaluations a step
+OTHERS = 3  # rows that are not there for one evaluation
 NEGLIGIBLE = 1e-3
 CLOSE = 1e-3  # float32 and a last sigma near 0 leave less
 SETBACKS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
@@ -39,15 +41,16 @@ class OneStep:
 class Rehearsed:
     """A sampler known by its rehearsal; methods as ``OneStep``'s.
 
-    schedule: the run's sigmas. sigmas: of its E evaluations. weights: W, ``[E + 1][E]``, the last row of the result.
+    schedule: the run's sigmas. sigmas: of its E evaluations. carried, weights: c ``[E + 1]`` and W ``[E + 1][E]``, the
+    last row of the result.
     """
 
     noisy = False
 
-    def __init__(self, schedule, sigmas, weights):
+    def __init__(self, schedule, sigmas, carried, weights):
         clock = Clock(schedule)
         clock.shares_ends = any(a == b for a, b in zip(sigmas, sigmas[1:], strict=False))
-        self.sigmas, self.weights = [*sigmas, schedule[-1]], weights
+        self.carried, self.weights = carried, weights
         self.steps = [*map(clock.locate, sigmas)]
         self.starts = [schedule[step] for step in self.steps]
 
@@ -62,7 +65,7 @@ class Rehearsed:
         """Solved row by row: each answer makes the next state right, given what those before it do there."""
         added = []
         for m in range(evaluation + 1, len(self.weights)):
-            row, wanted = self.weights[m], self.sigmas[m] / self.sigmas[evaluation]
+            row, wanted = self.weights[m], self.carried[m] / self.carried[evaluation]
             wanted -= sum(weight * share for weight, share in zip(row[evaluation:], added, strict=False))
             added.append(wanted / row[m - 1])
             if max(map(abs, added[-MOST:])) < NEGLIGIBLE * abs(added[0]):
@@ -91,20 +94,24 @@ def rehearse(solver, sigmas, dimensions=4, *, model=None, extra_args=None, **opt
 
 def _known(schedule, found, states):
     """The sampler from what ``_run`` returns. Raises ValueError where W would not describe it."""
-    ones, zeros, weights = states[:, 0], states[:, 1], states[:, 2:2 + len(found)]
+    ones, zeros, carried, weights = *states[:, :OTHERS].unbind(dim=1), states[:, OTHERS:OTHERS + len(found)]
     if zeros.any():
         return OneStep(noisy=True)
-    # a constant answer is a fixed point of every method; where W says so too, it is all there is to know
-    carried = torch.tensor([*found, schedule[-1]]) / found[0]
-    if not max((ones - 1).abs().max(), (weights.sum(dim=1) + carried - 1).abs().max()) < CLOSE:
-        raise ValueError("its state is not linear in the model's answers")
+    # a constant answer is a fixed point of every method; where c and W say so too, they are all there is to know
+    off = (ones - 1).abs() + (carried + weights.sum(dim=1) - 1).abs()
+    if not off.max() < CLOSE:  # or nan
+        raise ValueError("its states are not linear in the model's answers")
     if not weights.diagonal(-1).abs().min() > CLOSE**2:
         raise ValueError("it makes nothing of an answer before the next")
-    return Rehearsed(schedule, found, weights.tolist())
+    if any(later > sigma and not coincide(later, sigma) for sigma, later in zip(found, found[1:], strict=False)):
+        raise ValueError("it returns to a sigma it had left")  # heunpp2: shares of no clear step cost it 14 dB
+    if not all(any(coincide(sigma, other) for other in found) for sigma in schedule[1:-1]):
+        raise ValueError("its steps are not the schedule's")
+    return Rehearsed(schedule, found, carried.tolist(), weights.tolist())
 
 
 class _Answers:
-    """The model of a rehearsal. Row 0 begins at 1 and is answered 1, row 1 at 0 and is answered 0; row ``2 + j`` begins
+    """The model of a rehearsal. Rows begin at 1 and are answered 1; at 0 and 0; at 1 and 0; row ``OTHERS + j`` begins
     at 0 and is answered 1 at evaluation j, 0 at the others.
     """
 
@@ -112,10 +119,10 @@ class _Answers:
         self._model, self._sigmas, self._states = model, [], []
 
     def __call__(self, x, sigma, *_, **__):
-        if len(self._sigmas) == len(x) - 2:
+        if len(self._sigmas) == len(x) - OTHERS:
             raise ValueError(f"more than {MOST} evaluations a step")
         answer = torch.zeros_like(x)
-        answer[0] = answer[2 + len(self._sigmas)] = 1
+        answer[0] = answer[OTHERS + len(self._sigmas)] = 1
         self._sigmas.append(float(sigma.flatten()[0]))
         self._states.append(x.flatten().clone())
         return answer
@@ -128,8 +135,8 @@ class _Answers:
 def _run(solver, schedule, dimensions, model, extra_args, options):
     """The sigmas of all evaluations and the states at them and at the end, ``[E + 1, rows]``."""
     sigmas, answers = torch.tensor(schedule), _Answers(model)
-    x = torch.zeros(2 + MOST * len(schedule), *[1] * (dimensions - 1))
-    x[0] = 1
+    x = torch.zeros(OTHERS + MOST * len(schedule), *[1] * (dimensions - 1))
+    x[0] = x[2] = 1
     with torch.random.fork_rng(devices=[]):
         last = solver(answers, x, sigmas, extra_args=extra_args, callback=None, disable=True, **options)
     return answers._sigmas, torch.stack([*answers._states, last.flatten()])

@@ -285,7 +285,7 @@ def test_a_deterministic_solver_is_not_taken_for_a_noisy_one(name, steps, flow):
     solve = SOLVERS[name] if isinstance(name, str) else name
     for seed in range(3):
         _, report = sample(solve, problem(flow), noise((2, 8, 3), flow, seed), schedule(steps, flow), "auto")
-        assert report.notes == []
+        assert not [note for note in report.notes if "noise" in note]
 
 
 def test_asking_twice_at_the_first_sigma_is_not_noise():

@@ -7,7 +7,7 @@ import torch
 from comfyui_fsampler.fsampler import sample
 from comfyui_fsampler.fsampler.rehearsal import OneStep, Rehearsed, rehearse
 from comfyui_fsampler.samplers import SOLVERS
-from toys import heun, noise, problem, schedule
+from toys import heun, heunpp2, noise, problem, schedule
 
 KNOWN = {**SOLVERS, "heun": heun}
 
@@ -30,12 +30,12 @@ def test_what_it_finds_says_where_any_answers_lead(name, flow):
     solver, sigmas = KNOWN[name], schedule(9, flow, torch.float64)
     sampler, note = rehearse(solver, sigmas)
     assert note is None and isinstance(sampler, Rehearsed) and not sampler.noisy
-    count = len(sampler.sigmas) - 1
+    count = len(sampler.steps)
     answers = torch.randn(count, 1, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     x = noise((1, 3), flow, dtype=torch.float64)
     for m, state in enumerate(replay(solver, sigmas, x, answers)):
         weights = torch.tensor(sampler.weights[m], dtype=torch.float64)
-        expected = sampler.sigmas[m] / sampler.sigmas[0] * x + torch.einsum("j,j...->...", weights, answers)
+        expected = sampler.carried[m] * x + torch.einsum("j,j...->...", weights, answers)
         torch.testing.assert_close(state, expected, rtol=1e-4, atol=1e-4 * float(sigmas[0]))
 
 
@@ -48,14 +48,14 @@ def test_a_landing_moves_every_later_state_as_if_the_state_had_been_changed(name
     solver, sigmas = KNOWN[name], schedule(12, dtype=torch.float64)
     sampler, _ = rehearse(solver, sigmas)
     added = sampler.landing(at, float(sigmas[step]), float(sigmas[step + 1]))
-    answers = torch.randn(len(sampler.sigmas) - 1, 1, 3, generator=torch.Generator().manual_seed(2)).double()
+    answers = torch.randn(len(sampler.steps), 1, 3, generator=torch.Generator().manual_seed(2)).double()
     delta, x = torch.tensor([[1.0, -2.0, 0.5]], dtype=torch.float64), noise((1, 3), dtype=torch.float64)
     changed = answers.clone()
     for i, share in enumerate(added):
         changed[at + i] += share * delta
     before, after = replay(solver, sigmas, x, answers), replay(solver, sigmas, x, changed)
     for m in range(len(before)):
-        wanted = delta * (sampler.sigmas[m] / sampler.sigmas[at] if m > at else 0)
+        wanted = delta * (sampler.carried[m] / sampler.carried[at] if m > at else 0)
         torch.testing.assert_close(after[m] - before[m], wanted, rtol=0, atol=0.01)
 
 
@@ -103,7 +103,7 @@ def test_a_noise_sampler_belongs_to_the_run():
 def crooked(model, x, sigmas, **_):
     for sigma, following in zip(sigmas, sigmas[1:], strict=False):
         denoised = model(x, sigma.expand(len(x)))
-        x = denoised + (x - denoised) * following / sigma * (1 + x.abs().mean())
+        x = denoised + (x - denoised) * following / sigma * (1 + x.abs())
     return x
 
 
@@ -113,15 +113,22 @@ def greedy(model, x, sigmas, **_):
     return x
 
 
+def leaps(model, x, sigmas, **options):
+    between = (sigmas[1:-2] + sigmas[2:-1]) / 2
+    return SOLVERS["euler"](model, x, torch.cat([sigmas[:1], between, sigmas[-1:]]), **options)
+
+
 def wide(model, x, sigmas, **_):
     return model(x, sigmas[:1].expand(len(x)))[:, 5]
 
 
 @pytest.mark.parametrize("solver, why", [
-    (crooked, "ValueError: its state is not linear in the model's answers"),
+    (crooked, "ValueError: its states are not linear in the model's answers"),
     (greedy, "ValueError: more than 4 evaluations a step"),
     (wide, "IndexError: index 5 is out of bounds"),
-    (lambda model, x, sigmas, **_: model.inner_model(x, sigmas), "AttributeError: 'NoneType' object has no attribute"),
+    (leaps, "ValueError: its steps are not the schedule's"),
+    (heunpp2, "ValueError: it returns to a sigma it had left"),
+    (lambda model, x, sigmas, **_: model.inner_model(x, sigmas), "AttributeError: 'NoneType' object"),
 ])  # fmt: skip
 def test_what_cannot_be_rehearsed_says_why_and_counts_as_a_one_step_method(solver, why):
     sampler, note = rehearse(solver, schedule(12))
@@ -181,3 +188,17 @@ def test_it_brings_samplers_with_memory_or_two_evaluations_closer_to_the_full_ru
         assert len(report.notes) == (not known)
         error[known] = (result - full).norm()
     assert error[True] < 0.7 * error[False]
+
+
+def test_noise_that_comes_late_is_expected_from_the_start():
+    """As in sa_solver: the state during the first step shows nothing yet."""
+
+    def late(model, x, sigmas, **_):
+        for i, (sigma, following) in enumerate(zip(sigmas, sigmas[1:], strict=False)):
+            x = torch.lerp(x, model(x, sigma.expand(len(x))), 1 - following / sigma)
+            x = x + 0.3 * following * torch.randn_like(x) if 4 <= i < 8 else x
+        return x
+
+    torch.manual_seed(0)
+    _, report = sample(late, problem(), noise(), schedule(12), "calls:9")
+    assert report.notes == ["sampler adds noise: predicting denoised, no correction"]

@@ -55,6 +55,7 @@ def test_a_sampler_of_another_pack(sampler, by, prediction):
     (report,) = reports.runs
     assert report.calls == made < report.evaluations == evaluations
     assert report.sequence.count("R") == 7 and rig.psnr(full, fast) > 15
+    assert report.notes == []  # its function, which needs a callback, was not rehearsed
 
 
 def test_extra_options_of_a_sampler_survive():

@@ -6,6 +6,7 @@ import torch
 
 STEPS, REAL = 10, 7
 NOISY = ("ancestral", "sde", "lcm", "ddpm", "sa_solver", "seeds")
+UNREHEARSED = ("heunpp2", "dpm_fast")  # no steps of the schedule in them to land a correction by
 IN_FULL = {"dpm_adaptive": "sizes its steps"} | {name: "CFG++" for name in rig.SAMPLERS if name.endswith("cfg_pp")}
 
 
@@ -18,6 +19,10 @@ def test_sampler(name, prediction, record_property):
     assert torch.equal(off, full)
     assert report.calls == report.evaluations == made == evaluations
 
+    all_real, report = rig.ours(model, custom_mode=f"calls:{STEPS}", **given)
+    assert torch.equal(all_real, full)  # the rehearsal before it has left no trace
+    assert report.calls == evaluations
+
     (fast, report), made = rig.counted(model, lambda: rig.ours(model, custom_mode=f"calls:{REAL}", **given))
     assert report.calls == made
     assert torch.isfinite(fast).all()
@@ -28,8 +33,14 @@ def test_sampler(name, prediction, record_property):
         assert IN_FULL[name] in report.notes[0] and IN_FULL[name] in report.line()
     else:
         assert made < evaluations == report.evaluations
+        (note,) = report.notes or [""]
+        noisy = any(mark in name for mark in NOISY)
+        assert note.partition(":")[0] == (
+            "sampler adds noise" if noisy else "sampler not rehearsed, corrected as a one-step method"
+            if name in UNREHEARSED else ""
+        )
         if name != "dpm_fast":  # its steps are not the schedule's
             assert report.sequence.count("R") == REAL
             assert all(len({r.kind for r in report.records if r.step == step}) == 1 for step in range(report.steps))
         # 10 steps of a small picture; where a sampler adds noise, that decides. docs/compatibility.md has more
-        assert distance > (5 if any(mark in name for mark in NOISY) or name == "dpm_fast" else 15)
+        assert distance > (5 if noisy or name == "dpm_fast" else 15)
