@@ -12,6 +12,7 @@ from .clock import Clock, check_schedule
 from .history import coincide
 
 MOST = 4  # evaluations a step
+MEMORY = 4  # answers that a sampler may remember: so many negligible ones in a row are the end
 OTHERS = 3  # rows that are not there for one evaluation
 NEGLIGIBLE = 1e-3
 CLOSE = 1e-3  # float32 and a last sigma near 0 leave less
@@ -35,7 +36,7 @@ class OneStep:
     def landing(self, _evaluation, sigma, sigma_next):
         """What to add to the answer at ``sigma`` and to those after it, so that the state goes on as if 1 had been
         added to it at ``sigma``."""
-        return [1 / (sigma / sigma_next - 1)]
+        return (1 / (sigma / sigma_next - 1),)
 
 
 class Rehearsed:
@@ -53,13 +54,17 @@ class Rehearsed:
         self.carried, self.weights = carried, weights
         self.steps = [*map(clock.locate, sigmas)]
         self.starts = [schedule[step] for step in self.steps]
+        self.shares = [self._share(evaluation) for evaluation in range(len(sigmas))]
 
-    def effect(self, evaluation, _sigma, sigma_next):
-        """``OneStep``'s for the whole step, shared out among its evaluations by their weights at its end."""
+    def _share(self, evaluation):
+        """Of its step, by the weights of the step's answers at its end."""
         inside = [j for j, step in enumerate(self.steps) if step == self.steps[evaluation]]
         end = self.weights[inside[-1] + 1]
-        share = end[evaluation] / sum(end[j] for j in inside)
-        return share * (1 / sigma_next - 1 / self.starts[evaluation])
+        return end[evaluation] / sum(end[j] for j in inside)
+
+    def effect(self, evaluation, _sigma, sigma_next):
+        """``OneStep``'s for the whole step, shared out among its evaluations."""
+        return self.shares[evaluation] * (1 / sigma_next - 1 / self.starts[evaluation])
 
     def landing(self, evaluation, _sigma, _sigma_next):
         """Solved row by row: each answer makes the next state right, given what those before it do there."""
@@ -68,11 +73,11 @@ class Rehearsed:
             row, wanted = self.weights[m], self.carried[m] / self.carried[evaluation]
             wanted -= sum(weight * share for weight, share in zip(row[evaluation:], added, strict=False))
             added.append(wanted / row[m - 1])
-            if max(map(abs, added[-MOST:])) < NEGLIGIBLE * abs(added[0]):
+            if max(map(abs, added[-MEMORY:])) < NEGLIGIBLE * abs(added[0]):
                 break
         while abs(added[-1]) < NEGLIGIBLE * abs(added[0]):
             added.pop()
-        return added
+        return tuple(added)
 
 
 def rehearse(solver, sigmas, dimensions=4, *, model=None, extra_args=None, **options):
@@ -103,6 +108,8 @@ def _known(schedule, found, states):
         raise ValueError("its states are not linear in the model's answers")
     if not weights.diagonal(-1).abs().min() > CLOSE**2:
         raise ValueError("it makes nothing of an answer before the next")
+    if not carried[:-1].all():
+        raise ValueError("it drops its state")
     if any(later > sigma and not coincide(later, sigma) for sigma, later in zip(found, found[1:], strict=False)):
         raise ValueError("it returns to a sigma it had left")  # heunpp2: shares of no clear step cost it 14 dB
     if not all(any(coincide(sigma, other) for other in found) for sigma in schedule[1:-1]):

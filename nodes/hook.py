@@ -95,10 +95,8 @@ def _rehearsal(sampler, guider, schedule, dimensions, extra_args):
     solver = getattr(sampler, "sampler_function", None)
     if not getattr(solver, "__module__", "").startswith(REHEARSABLE):
         return None
-    model = KSamplerX0Inpaint(guider, schedule)
-    return functools.partial(
-        rehearse, solver, schedule, dimensions, model=model, extra_args=extra_args, **sampler.extra_options
-    )
+    given = {"model": KSamplerX0Inpaint(guider, schedule), "extra_args": extra_args, **sampler.extra_options}
+    return functools.partial(rehearse, solver, schedule, dimensions, **given)
 
 
 def _report(report, guider, reports):

@@ -118,6 +118,12 @@ def leaps(model, x, sigmas, **options):
     return SOLVERS["euler"](model, x, torch.cat([sigmas[:1], between, sigmas[-1:]]), **options)
 
 
+def drops(model, x, sigmas, **_):
+    for sigma in sigmas[:-1]:
+        x = model(x, sigma.expand(len(x)))
+    return x
+
+
 def wide(model, x, sigmas, **_):
     return model(x, sigmas[:1].expand(len(x)))[:, 5]
 
@@ -126,6 +132,7 @@ def wide(model, x, sigmas, **_):
     (crooked, "ValueError: its states are not linear in the model's answers"),
     (greedy, "ValueError: more than 4 evaluations a step"),
     (wide, "IndexError: index 5 is out of bounds"),
+    (drops, "ValueError: it drops its state"),
     (leaps, "ValueError: its steps are not the schedule's"),
     (heunpp2, "ValueError: it returns to a sigma it had left"),
     (lambda model, x, sigmas, **_: model.inner_model(x, sigmas), "AttributeError: 'NoneType' object"),
