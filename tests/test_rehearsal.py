@@ -9,7 +9,17 @@ from comfyui_fsampler.fsampler.rehearsal import OneStep, Rehearsed, rehearse
 from comfyui_fsampler.samplers import SOLVERS
 from toys import heun, heunpp2, noise, problem, schedule
 
-KNOWN = {**SOLVERS, "heun": heun}
+
+def lagged(model, x, sigmas, **_):
+    """Two-step with the middle left out, in place: remembers the answer before the last one only."""
+    x, slopes = x.clone(), []
+    for sigma, following in zip(sigmas, sigmas[1:], strict=False):
+        slopes.append((x - model(x, sigma.expand(len(x)))) / sigma)
+        x += (following - sigma) * (1.4 * slopes[-1] - 0.4 * slopes[max(len(slopes) - 3, 0)])
+    return x
+
+
+KNOWN = {**SOLVERS, "heun": heun, "lagged": lagged}
 
 
 def replay(solver, sigmas, x, answers):
@@ -17,7 +27,7 @@ def replay(solver, sigmas, x, answers):
     states, given = [], iter(answers)
 
     def model(state, sigma, **_):
-        states.append(state)
+        states.append(state.clone())
         return next(given)
 
     last = solver(model, x, sigmas, disable=True)
@@ -41,7 +51,7 @@ def test_what_it_finds_says_where_any_answers_lead(name, flow):
 
 @pytest.mark.parametrize("name, step, at", [
     ("euler", 5, 5), ("dpmpp_2m", 5, 5), ("lms", 5, 5), ("res_3m", 6, 6), ("dpmpp_2s", 5, 10), ("res_2s", 5, 10),
-    ("heun", 5, 10),
+    ("heun", 5, 10), ("lagged", 5, 5),
 ])  # fmt: skip
 def test_a_landing_moves_every_later_state_as_if_the_state_had_been_changed(name, step, at):
     """All states after it, at the same answers, are off by sigma's share of delta; what it leaves out is below 1 %."""
@@ -150,6 +160,36 @@ def test_a_sampler_may_read_what_the_model_has():
 
     model = SimpleNamespace(config="there")
     assert rehearse(reads, schedule(12), model=model, extra_args={"seed": 3})[1] is None
+
+
+def test_a_run_shows_its_model_to_the_rehearsal_and_its_denoiser_to_the_solver():
+    seen = []
+
+    def reads(model, x, sigmas, **options):
+        seen.append((getattr(model, "mean", None) is not None, hasattr(model, "report")))
+        return SOLVERS["euler"](model, x, sigmas, **options)
+
+    sample(reads, problem(), noise(), schedule(12), "calls:8")
+    assert seen == [(True, False), (False, True)]
+
+
+def test_a_one_step_method_keeps_no_latent_for_a_landing():
+    """Looked at as the sampler looks at it: between two answers."""
+    kept = []
+
+    def watching(model, x, sigmas, **options):
+        def answer(x, sigma, **extra):
+            denoised = model(x, sigma, **extra)
+            kept.append(getattr(getattr(model, "landing", None), "delta", None) is not None)
+            return denoised
+
+        return solver(answer, x, sigmas, **options)
+
+    for name, remembers in (("euler", False), ("dpmpp_2m", True), ("dpmpp_2s", True)):
+        kept.clear()
+        solver = SOLVERS[name]
+        sample(watching, problem(), noise(), schedule(12), "calls:8")
+        assert any(kept) is remembers
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (1, 4, 3), (1, 4, 5, 3), (1, 4, 2, 3, 3)])
