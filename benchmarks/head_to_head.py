@@ -4,7 +4,8 @@ A full run of each cell (model x sampler x schedule x steps x guidance scale) is
 every number of calls, its presets, fewer steps, core's caches, other solvers, and with $ORIGINAL_FSAMPLER (a checkout)
 the original FSampler pack. --out gets results.jsonl, a row a run as soon as it is finished; the next call goes on
 where one stopped. Then tables (runs.md, lost.md), curves/ and the page, benchmarks.md. The full matrix takes months
-of a CPU: choose, and ask --plan first. ComfyUI is found as the tests find it ($COMFYUI_PATH, ~/comfy/ComfyUI).
+of a CPU: choose, and ask --plan first; --published is docs/benchmarks.md. ComfyUI is found as the tests find it
+($COMFYUI_PATH, ~/comfy/ComfyUI).
 """
 
 import argparse
@@ -17,7 +18,7 @@ from tqdm import tqdm
 
 from ..demo.comfyui import checkout
 from ..demo.problem import WEIGHTS
-from .versus import matrix, play, report
+from .versus import matrix, play, published, report
 from .versus.link import Worker, WorkerDied
 from .versus.results import Results
 
@@ -33,6 +34,7 @@ def parser():
     made.add_argument("--points", type=int, help="at most so many numbers of calls a cell (all)")
     made.add_argument("--seed", type=int, default=0)
     made.add_argument("--quick", action="store_true", help="four images, few cells and points: under five minutes")
+    made.add_argument("--published", action="store_true", help="the cells of docs/benchmarks.md, as made for it")
     made.add_argument("--out", type=pathlib.Path, default=pathlib.Path("out/head_to_head"))
     made.add_argument("--page", type=pathlib.Path, help="also the page and its curves here: docs/benchmarks.md")
     made.add_argument("--again", default="", help="rivals to run again: ours where the engine has changed, failed runs")
@@ -44,19 +46,33 @@ def parser():
 
 
 def chosen(args):
-    """The axes of a command line, and the conditions of its rows. Raises ValueError for what is not offered."""
-    axes = dict(matrix.QUICK if args.quick else matrix.AXES)
-    axes |= {axis: matrix.choose(axis, getattr(args, axis)) for axis in matrix.AXES if getattr(args, axis)}
+    """The parts of the matrix that a command line selects, each the values of its axes; and the conditions of the rows.
+
+    Raises ValueError for what is not offered.
+    """
+    given = {axis: matrix.choose(axis, getattr(args, axis)) for axis in matrix.AXES if getattr(args, axis)}
+    if args.published and (given or args.quick):
+        raise ValueError("--published is a selection of its own; expected no other beside it")
+    parts = published.selections() if args.published else [(matrix.QUICK if args.quick else matrix.AXES) | given]
     if not WEIGHTS.with_name("transformer.safetensors").exists():
-        left = tuple(model for model in axes["models"] if matrix.MODELS[model][0] != "dit")
-        if left != axes["models"]:
+        left = [part | {"models": _without_transformer(part["models"])} for part in parts]
+        if left != parts:
             sys.stderr.write("dit-flow is left out: demo/transformer.safetensors is not there\n")
-        axes["models"] = left
+        parts = left
     for name in ("images", "batch", "points"):
         if getattr(args, name) is not None and getattr(args, name) < 1:
             raise ValueError(f"--{name} is {getattr(args, name)}; expected 1 or more")
-    images = args.images or (QUICK["images"] if args.quick else 64)
-    return axes, {"images": images, "batch": min(args.batch or images, images), "seed": args.seed}
+    images = args.images or (QUICK["images"] if args.quick else published.IMAGES if args.published else 64)
+    return parts, {"images": images, "batch": min(args.batch or images, images), "seed": args.seed}
+
+
+def _without_transformer(models):
+    return tuple(model for model in models if matrix.MODELS[model][0] != "dit")
+
+
+def points(args):
+    """How many numbers of calls a cell gets at most; None for all."""
+    return args.points or (QUICK["points"] if args.quick else published.POINTS if args.published else None)
 
 
 def run(args, cells, conditions, results):
@@ -64,9 +80,9 @@ def run(args, cells, conditions, results):
     folder = checkout()
     if folder is None:
         raise FileNotFoundError("no ComfyUI at ~/comfy/ComfyUI; set COMFYUI_PATH to a checkout")
-    points, again = args.points or (QUICK["points"] if args.quick else None), args.again.split(",")
+    again = args.again.split(",")
     if args.plan:
-        todo = play.pending(cells, conditions, results, points, bool(os.environ.get("ORIGINAL_FSAMPLER")), again)
+        todo = play.pending(cells, conditions, results, points(args), bool(os.environ.get("ORIGINAL_FSAMPLER")), again)
         calls = conditions["images"] * sum(play.most_calls(job) for job in {run.job for _, run, _ in todo})
         sys.stdout.write(f"{len(cells)} cells, {len(todo)} runs to make, at most {calls} evaluations of an image\n")
         return
@@ -74,7 +90,7 @@ def run(args, cells, conditions, results):
         if os.environ.get("ORIGINAL_FSAMPLER") and not worker.there["original"]:
             sys.stderr.write(f"the original pack is left out: ComfyUI could not load it ({args.out / 'worker.log'})\n")
         results.facts({"comfyui": worker.there["comfyui"]})
-        todo = play.pending(cells, conditions, results, points, worker.there["original"], again)
+        todo = play.pending(cells, conditions, results, points(args), worker.there["original"], again)
         with tqdm(total=len(todo), unit="run", smoothing=0.05) as bar:
             play.play(todo, worker, results, bar)
 
@@ -82,9 +98,10 @@ def run(args, cells, conditions, results):
 def main(argv=None):
     args = parser().parse_args(argv)
     try:
-        axes, conditions = chosen(args)
+        parts, conditions = chosen(args)
         args.out.mkdir(parents=True, exist_ok=True)
-        results, cells = Results(args.out / "results.jsonl"), matrix.cells(**axes)
+        results = Results(args.out / "results.jsonl")
+        cells = list(dict.fromkeys(cell for part in parts for cell in matrix.cells(**part)))
         if not args.report:
             run(args, cells, conditions, results)
     except (ValueError, OSError, WorkerDied) as error:
@@ -94,7 +111,7 @@ def main(argv=None):
     if not args.plan:
         given = sys.argv[1:] if argv is None else argv
         command = shlex.join(["python", "-m", "comfyui_fsampler.benchmarks.head_to_head", *given])
-        report.write(args, axes, conditions, cells, results, command)
+        report.write(args, parts, conditions, cells, results, command)
 
 
 if __name__ == "__main__":

@@ -456,6 +456,21 @@ def test_report_of_a_run(tmp_path, capsys):
     assert (out / "runs.md").read_text().count("\n") == 2 + sum(map(len, rows.values()))
     assert "| target | wanted | measured |" in capsys.readouterr().out
     assert all(len(line) < 400 for line in text.splitlines())
+    (shown.parent / "benchmarks" / "remarks.md").write_text("Why it is so.\n")
+    head_to_head.main(given)
+    head, targets = shown.read_text().split("## Targets")
+    assert "Why it is so.\n" in head and targets == text.split("## Targets")[1]
+
+
+def test_the_published_part_is_one_command():
+    parts, conditions = head_to_head.chosen(head_to_head.parser().parse_args(["--published"]))
+    assert conditions["images"] == 16 and head_to_head.points(head_to_head.parser().parse_args(["--published"])) == 5
+    every = [cell for part in parts for cell in matrix.cells(**part)]
+    assert len(set(every)) == len(every)
+    for axis, values in matrix.AXES.items():
+        missing = set(values) - {value for part in parts for value in part[axis]}
+        assert missing == ({"mixture-v"} if axis == "models" else set())
+    assert report.covered(parts, 7).startswith("7 cells of the full matrix's 5250, in 16 parts")
 
 
 def test_which_pictures_the_page_shows():
@@ -473,6 +488,8 @@ def test_long_lists_of_losses_are_cut_on_the_page():
 
 @pytest.mark.parametrize("given, message", [
     (["--steps", "21"], "head_to_head: --steps has '21'; expected some of 8, 12, 20, 30, 50"),
+    (["--published", "--steps", "20"],
+     "head_to_head: --published is a selection of its own; expected no other beside it"),
     (["--images", "0"], "head_to_head: --images is 0; expected 1 or more"),
 ])  # fmt: skip
 def test_bad_input_is_one_line(given, message, tmp_path):
@@ -490,6 +507,6 @@ def test_no_comfyui_is_one_line(monkeypatch, tmp_path):
 
 def test_without_its_weights_the_transformer_is_left_out(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(head_to_head, "WEIGHTS", tmp_path / "model.safetensors")
-    axes, conditions = head_to_head.chosen(head_to_head.parser().parse_args(["--models", "dit-flow,unet-v"]))
-    assert axes["models"] == ("unet-v",) and conditions == {"images": 64, "batch": 64, "seed": 0}
+    (part,), conditions = head_to_head.chosen(head_to_head.parser().parse_args(["--models", "dit-flow,unet-v"]))
+    assert part["models"] == ("unet-v",) and conditions == {"images": 64, "batch": 64, "seed": 0}
     assert capsys.readouterr().err == "dit-flow is left out: demo/transformer.safetensors is not there\n"

@@ -117,13 +117,14 @@ def run_table(rows):
 
 
 def page(rows, targets, pictures, facts):
-    """The whole page. ``facts``: command, comfyui, images, covered, notes, thresholds, lost (the list's path)."""
+    """The page. ``facts``: command, comfyui, images, covered, notes, thresholds, lost (the list's path), remarks."""
     found = duels(rows)
     lines = [
         "# Ahead at every number of calls?\n",
         "Fidelity to the full run against the number of model calls, ours and everything a user could pick instead.\n",
         f"`{facts['command']}`\n",
         f"{facts['images']} images a cell, ComfyUI {facts['comfyui']}; {facts['covered']}. {facts['notes']}\n",
+        *([facts["remarks"]] if facts["remarks"] else []),
         *(f"![{title}]({path})\n" for title, path in pictures),
         "## Targets\n", target_table(targets),
         f"## Against each rival, {100 * LOW:.0f}-{100 * HIGH:.0f} % of the calls\n", duel_table(found),

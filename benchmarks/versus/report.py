@@ -1,5 +1,6 @@
 """What a run leaves behind: results, tables, curves and the page."""
 
+import math
 import shutil
 import sys
 
@@ -9,15 +10,16 @@ from .targets import targets
 from .verdict import duels
 
 
-def covered(axes, cells):
+def covered(parts, cells):
     """Which part of the full matrix it is, in words."""
-    total = 1
-    for values in AXES.values():
-        total *= len(values)
-    parts = []
-    for axis, values in axes.items():
-        parts.append(f"all {axis}" if set(values) == set(AXES[axis]) else f"{axis} " + ", ".join(map(text, values)))
-    return f"{cells} cells of the full matrix's {total} ({'; '.join(parts)})"
+    total = math.prod(map(len, AXES.values()))
+    if len(parts) > 1:
+        return f"{cells} cells of the full matrix's {total}, in {len(parts)} parts (benchmarks/versus/published.py)"
+    said = [
+        f"all {axis}" if set(values) == set(AXES[axis]) else f"{axis} " + ", ".join(map(text, values))
+        for axis, values in parts[0].items()
+    ]
+    return f"{cells} cells of the full matrix's {total} ({'; '.join(said)})"
 
 
 def notes(results, rows):
@@ -51,8 +53,10 @@ def example(names):
     return [name for _, name in chosen.values()]
 
 
-def write(args, axes, conditions, cells, results, command):
-    """Everything into ``args.out``; with ``args.page`` the page and its pictures there as well."""
+def write(args, parts, conditions, cells, results, command):
+    """Everything into ``args.out``; with ``args.page`` the page and its pictures there as well, and on the page what
+    ``remarks.md`` says beside those pictures.
+    """
     rows = {cell: every for cell, every in results.of(cells, conditions).items() if every}
     if not rows:
         sys.stdout.write("no rows yet\n")
@@ -65,8 +69,8 @@ def write(args, axes, conditions, cells, results, command):
     original = "ORIGINAL_FSAMPLER=CHECKOUT " if with_original(rows) else ""
     facts = {
         "command": original + command, "comfyui": results.known.get("comfyui", "of unknown version"),
-        "images": conditions["images"], "covered": covered(axes, len(rows)), "notes": notes(results, rows),
-        "thresholds": rivals.THRESHOLDS, "lost": "lost.md",
+        "images": conditions["images"], "covered": covered(parts, len(rows)), "notes": notes(results, rows),
+        "thresholds": rivals.THRESHOLDS, "lost": "lost.md", "remarks": "",
     }  # fmt: skip
     pictures = [(shown[name], f"curves/{name}") for name in example(made)]
     (args.out / "benchmarks.md").write_text(page.page(rows, reached, pictures, facts))
@@ -75,6 +79,8 @@ def write(args, axes, conditions, cells, results, command):
         folder.mkdir(parents=True, exist_ok=True)
         for path in ("lost.md", *(path for _, path in pictures)):
             shutil.copy(args.out / path, folder)
+        remarks = folder / "remarks.md"
+        facts |= {"lost": f"{folder.name}/lost.md", "remarks": remarks.read_text() if remarks.exists() else ""}
         copied = [(title, f"{folder.name}/{path.rpartition('/')[2]}") for title, path in pictures]
-        args.page.write_text(page.page(rows, reached, copied, facts | {"lost": f"{folder.name}/lost.md"}))
+        args.page.write_text(page.page(rows, reached, copied, facts))
     sys.stdout.write(page.target_table(reached) + "\n" + page.duel_table(found))
