@@ -62,7 +62,7 @@ def chosen(args):
     for name in ("images", "batch", "points"):
         if getattr(args, name) is not None and getattr(args, name) < 1:
             raise ValueError(f"--{name} is {getattr(args, name)}; expected 1 or more")
-    images = args.images or (QUICK["images"] if args.quick else published.IMAGES if args.published else 64)
+    images = args.images or defaults(args)["images"]
     return parts, {"images": images, "batch": min(args.batch or images, images), "seed": args.seed}
 
 
@@ -70,9 +70,9 @@ def _without_transformer(models):
     return tuple(model for model in models if matrix.MODELS[model][0] != "dit")
 
 
-def points(args):
-    """How many numbers of calls a cell gets at most; None for all."""
-    return args.points or (QUICK["points"] if args.quick else published.POINTS if args.published else None)
+def defaults(args):
+    """Images a cell, and how many numbers of calls it gets at most (None for all)."""
+    return QUICK if args.quick else published.DEFAULTS if args.published else {"images": 64, "points": None}
 
 
 def run(args, cells, conditions, results):
@@ -80,9 +80,9 @@ def run(args, cells, conditions, results):
     folder = checkout()
     if folder is None:
         raise FileNotFoundError("no ComfyUI at ~/comfy/ComfyUI; set COMFYUI_PATH to a checkout")
-    again = args.again.split(",")
+    points, again = args.points or defaults(args)["points"], args.again.split(",")
     if args.plan:
-        todo = play.pending(cells, conditions, results, points(args), bool(os.environ.get("ORIGINAL_FSAMPLER")), again)
+        todo = play.pending(cells, conditions, results, points, bool(os.environ.get("ORIGINAL_FSAMPLER")), again)
         calls = conditions["images"] * sum(play.most_calls(job) for job in {run.job for _, run, _ in todo})
         sys.stdout.write(f"{len(cells)} cells, {len(todo)} runs to make, at most {calls} evaluations of an image\n")
         return
@@ -90,7 +90,7 @@ def run(args, cells, conditions, results):
         if os.environ.get("ORIGINAL_FSAMPLER") and not worker.there["original"]:
             sys.stderr.write(f"the original pack is left out: ComfyUI could not load it ({args.out / 'worker.log'})\n")
         results.facts({"comfyui": worker.there["comfyui"]})
-        todo = play.pending(cells, conditions, results, points(args), worker.there["original"], again)
+        todo = play.pending(cells, conditions, results, points, worker.there["original"], again)
         with tqdm(total=len(todo), unit="run", smoothing=0.05) as bar:
             play.play(todo, worker, results, bar)
 

@@ -463,8 +463,9 @@ def test_report_of_a_run(tmp_path, capsys):
 
 
 def test_the_published_part_is_one_command():
-    parts, conditions = head_to_head.chosen(head_to_head.parser().parse_args(["--published"]))
-    assert conditions["images"] == 16 and head_to_head.points(head_to_head.parser().parse_args(["--published"])) == 5
+    args = head_to_head.parser().parse_args(["--published"])
+    parts, conditions = head_to_head.chosen(args)
+    assert conditions["images"] == 16 and head_to_head.defaults(args)["points"] == 5
     every = [cell for part in parts for cell in matrix.cells(**part)]
     assert len(set(every)) == len(every)
     for axis, values in matrix.AXES.items():

@@ -1,8 +1,8 @@
-"""The part of the matrix that docs/benchmarks.md shows: what some twenty hours of one CPU core bought."""
+"""The part of the matrix that docs/benchmarks.md shows, chosen so that one CPU can make it."""
 
 from .matrix import AXES, SAMPLERS, choose
 
-IMAGES, POINTS = 16, 5  # a cell's images, and of its numbers of calls
+DEFAULTS = {"images": 16, "points": 5}
 ALL = ",".join(SAMPLERS)
 PARTS = (  # models, samplers, schedules, steps, guidance scales
     ("unet-flow", "euler,dpmpp_2m,heun,dpmpp_2s_ancestral,euler_ancestral,dpmpp_2m_sde", "simple", "20", "2,5"),
