@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import time
 import types
 import warnings
 
@@ -141,16 +140,15 @@ def test_torch_is_asked_for_the_warnings_and_left_as_it_was(monkeypatch):
     assert modes == ["warn", "default"]
 
 
-def test_time_saved_is_told_by_a_model_that_sleeps(monkeypatch):
+def test_figures_of_a_model_whose_time_is_known(monkeypatch):
     monkeypatch.setattr(gpu, "HALF", "calls:75%")  # where what is saved is not what is left
-    def model(x, sigma):
-        time.sleep(0.04)
-        return smooth(x, sigma)
-
-    figures = gpu.measure(model, X, SIGMAS, repeat=1)
-    assert (figures["skipped"], figures["steps"]) == (2, 8) and figures["call_s"] > 0.04
-    assert figures["saved_share"] == pytest.approx(1, abs=0.6)  # 3 if it were what is left
-    assert 0 < figures["real_share"] < 0.3 and 0 < figures["skip_share"] < 0.3
+    now, model = ticking(monkeypatch, 100)
+    monkeypatch.setattr(gpu, "time", types.SimpleNamespace(perf_counter=now))
+    figures = gpu.measure(model, X, SIGMAS, repeat=2)
+    assert (figures["skipped"], figures["steps"]) == (2, 8)
+    assert (figures["call_s"], figures["real_ms"], figures["skip_ms"]) == (100, 1000, 1000)
+    assert figures["real_share"] == figures["skip_share"] == 0.01
+    assert figures["saved_share"] == (8 * 100 - (6 * 100 + 9)) / 200  # nine looks: one a step, and one at the end
 
 
 def test_a_model_whose_predictions_cannot_be_used_is_told(monkeypatch):
