@@ -160,6 +160,7 @@ class SkippingDenoiser:
             step=self.step, sigmas=self.sigmas, real_steps=tuple(self.real_steps), skips_in_row=self.skips_in_row,
             gate=gate(now, ratio, self.like[0][1:].numel()), kappas=dict(self.kappas), stiffness=self.stiffness,
             flow=self.flow, noisy=self.predictor.noisy, changes=self.changes,
+            evaluations=self.sampler.evaluations,
         )
 
     def _fault(self, now):

@@ -12,6 +12,7 @@ import math
 
 import torch
 
+from .history import coincide
 from .policy import ends_open
 
 STIFF = 0.35  # kappa of a stiff run or sample (demo, means: .1 at CFG 1, .2 at CFG 2, .7 to 1 at CFG 5)
@@ -56,31 +57,46 @@ def drift(sigma, last, flow):
     return ve**0.75 * math.log(ve_last / ve)
 
 
-def noisy_gap_error(sigmas, last, end, flow):
-    """As ``gap_error`` where the sampler adds noise: ``sum_j (1 - (sigma_{j+1} / sigma_j)^2) drift_j``, VE sigmas.
+def at_starts(sigmas):
+    """The evaluations of a sampler that makes one a step: of each step, ``(sigma, share of the step's effect)``."""
+    return tuple(((sigma, 1.0),) for sigma in sigmas[:-1])
+
+
+def noisy_gap_error(sigmas, evaluations, last, end, flow):
+    """As ``gap_error`` where the sampler adds noise: ``sum_j (1 - (sigma_{j+1} / sigma_j)^2) sum_k share_k drift_k``,
+    VE sigmas.
 
     An ancestral step forgets that much of its state; there is no correction, and no curvature to see.
     """
-    total = 0.0
+    total, (seen, _) = 0.0, evaluations[last][-1]
     for j in range(last + 1, end):
         kept = ve_sigma(sigmas[j + 1], flow) / ve_sigma(sigmas[j], flow)
-        total += (1 - kept**2) * drift(sigmas[j], sigmas[last], flow)
+        total += (1 - kept**2) * sum(share * drift(sigma, seen, flow) for sigma, share in evaluations[j])
     return total
 
 
-def gap_error(sigmas, before, last, end, flow):
+def gap_error(sigmas, evaluations, before, last, end, flow):
     """Error of the VE state at step ``end``, per unit of kappa, when the steps between ``last`` and it are skipped.
 
-    ``sum_j (sigma_j - sigma_{j+1}) (sigma_b / sigma_{j+1}) bend_j |sigma_j - sigma_a| (|sigma_b - sigma_j| + |sigma_j -
-    sigma_h|)`` (design 3.4): what correction leaves, plus what the extrapolation did to the state meanwhile.
-    a = ``last`` and h = ``before`` are the two newest REAL steps, b = ``end``. A gap up to the open end of a run is
-    never corrected and weighs more.
+    ``sum_j (sigma_j - sigma_{j+1}) (sigma_b / sigma_{j+1}) sum_k share_k bend_k |sigma_k - sigma_a| (|sigma_b -
+    sigma_k| + |sigma_k - sigma_h|)`` (design 3.4): what correction leaves, plus what the extrapolation did to the state
+    meanwhile. k are the evaluations of step j, a and h the two newest REAL ones up to step ``last`` (``before`` is the
+    REAL step before that), b the first of step ``end``. A gap up to the open end of a run is never corrected and weighs
+    more.
+
+    A sampler of two evaluations a step has seen the next step's sigma or what is near it, so its gaps leave less. With
+    a gap told by its steps alone, ``auto`` made 4 to 5 of 39 evaluations more, at a tenth of its tolerance.
     """
+    seen = [sigma for step in (before, last) for sigma, _ in evaluations[step]]
+    newest = seen[-1]
+    older = next((sigma for sigma in reversed(seen) if not coincide(sigma, newest)), seen[0])
     total = 0.0
     for j in range(last + 1, end):
-        sigma, following = sigmas[j], sigmas[j + 1]
-        spread = abs(sigmas[end] - sigma) + abs(sigma - sigmas[before])
-        total += (sigma / following - 1) * bend(sigma, flow) * abs(sigma - sigmas[last]) * spread
+        left = 0.0
+        for sigma, share in evaluations[j]:
+            spread = abs(sigmas[end] - sigma) + abs(sigma - older)
+            left += share * bend(sigma, flow) * abs(sigma - newest) * spread
+        total += (sigmas[j] / sigmas[j + 1] - 1) * left
     weight = UNCORRECTED if end == len(sigmas) - 1 else 1.0
     return weight * total * sigmas[end] / signal(sigmas[end], flow)
 
@@ -92,8 +108,9 @@ class Planner:
     begins with a REAL call of its own. Where the model changes no gap passes: that step and the one after it are REAL.
     """
 
-    def __init__(self, sigmas, flow, noisy, changes, protect_first, protect_last, longest_gap):
-        self.sigmas, self.flow, self.noisy, steps = sigmas, flow, noisy, len(sigmas) - 1
+    def __init__(self, sigmas, evaluations, flow, noisy, changes, protect_first, protect_last, longest_gap):
+        self.sigmas, self.evaluations = sigmas, evaluations or at_starts(sigmas)
+        self.flow, self.noisy, steps = flow, noisy, len(sigmas) - 1
         self.final = steps if ends_open(sigmas) else steps - 1
         self.first = min(max(protect_first, 2), steps)
         closing = 1 if ends_open(sigmas) else max(protect_last, 1)
@@ -112,8 +129,8 @@ class Planner:
 
     def cost(self, before, last, end):
         if self.noisy:
-            return noisy_gap_error(self.sigmas, last, end, self.flow) ** 2
-        return gap_error(self.sigmas, before, last, end, self.flow) ** 2
+            return noisy_gap_error(self.sigmas, self.evaluations, last, end, self.flow) ** 2
+        return gap_error(self.sigmas, self.evaluations, before, last, end, self.flow) ** 2
 
     def _solve(self, before, last):
         """Least cost from REAL steps ``before``, ``last`` to the end, by calls still to come: float64 ``[steps]``."""
@@ -140,7 +157,7 @@ class Planner:
 
 def planner(situation, protect_first, protect_last, longest_gap):
     """The ``Planner`` of a run, kept for its next step and for the next run of the same schedule."""
-    run = situation.sigmas, situation.flow, situation.noisy, situation.changes
+    run = situation.sigmas, situation.evaluations, situation.flow, situation.noisy, situation.changes
     return _planner(*run, protect_first, protect_last, longest_gap)
 
 

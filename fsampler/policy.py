@@ -31,6 +31,7 @@ class Situation:
     flow: bool = False  # sigma is flow time; plans and error estimates depend on it
     noisy: bool = False  # the sampler adds noise; so do they
     changes: frozenset[int] = frozenset()  # steps at which the model begins to answer differently
+    evaluations: tuple | None = None  # of each step, (sigma, share of its effect); None: one at its beginning
 
     @property
     def steps(self):

@@ -20,13 +20,13 @@ SETBACKS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeErro
 
 
 class OneStep:
-    """A sampler of which nothing is known: every answer moves the state straight to the end of its step.
+    """A sampler of which little is known: every answer moves the state straight to the end of its step.
 
-    noisy: whether it is known to add noise.
+    noisy: whether it is known to add noise. evaluations: see ``Rehearsed``; None where they are not known.
     """
 
-    def __init__(self, noisy=False):
-        self.noisy = noisy
+    def __init__(self, noisy=False, evaluations=None):
+        self.noisy, self.evaluations = noisy, evaluations
 
     def effect(self, _evaluation, sigma, sigma_next):
         """The state's error at ``sigma_next`` over ``sigma_next``, for an error 1 of ``denoised`` at ``sigma``; carried
@@ -43,18 +43,17 @@ class Rehearsed:
     """A sampler known by its rehearsal; methods as ``OneStep``'s.
 
     schedule: the run's sigmas. sigmas: of its E evaluations. carried, weights: c ``[E + 1]`` and W ``[E + 1][E]``, the
-    last row of the result.
+    last row of the result. evaluations: each step's, ``(sigma, share of the step's effect)``.
     """
 
     noisy = False
 
     def __init__(self, schedule, sigmas, carried, weights):
-        clock = Clock(schedule)
-        clock.shares_ends = any(a == b for a, b in zip(sigmas, sigmas[1:], strict=False))
         self.carried, self.weights = carried, weights
-        self.steps = [*map(clock.locate, sigmas)]
+        self.steps = _steps(schedule, sigmas)
         self.starts = [schedule[step] for step in self.steps]
         self.shares = [self._share(evaluation) for evaluation in range(len(sigmas))]
+        self.evaluations = _by_step(self.steps, zip(sigmas, self.shares, strict=True))
 
     def _share(self, evaluation):
         """Of its step, by the weights of the step's answers at its end."""
@@ -94,14 +93,42 @@ def rehearse(solver, sigmas, dimensions=4, *, model=None, extra_args=None, **opt
     try:
         return _known(schedule, *_run(solver, schedule, dimensions, model, {**(extra_args or {})}, options)), None
     except SETBACKS as error:
-        return OneStep(), f"sampler not rehearsed, corrected as a one-step method: {type(error).__name__}: {error}"
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        return OneStep(), f"sampler not rehearsed, corrected as a one-step method: {kind}{error}"
+
+
+def _steps(schedule, sigmas):
+    """The step of each evaluation."""
+    clock = Clock(schedule)
+    clock.shares_ends = any(a == b for a, b in zip(sigmas, sigmas[1:], strict=False))
+    return [*map(clock.locate, sigmas)]
+
+
+def _by_step(steps, items):
+    """Each step's items, of one an evaluation."""
+    found = [[] for _ in range(steps[-1] + 1)]
+    for step, item in zip(steps, items, strict=True):
+        found[step].append(item)
+    return tuple(map(tuple, found))
+
+
+def _irregular(schedule, found):
+    """Why no step-by-step account can be given of evaluations at these sigmas, or None."""
+    if any(later > sigma and not coincide(later, sigma) for sigma, later in zip(found, found[1:], strict=False)):
+        return "it returns to a sigma it had left"  # heunpp2: shares of no clear step cost it 14 dB
+    started = all(any(coincide(sigma, other) for other in found) for sigma in schedule[1:-1])
+    if not started or len({*_steps(schedule, found)}) < len(schedule) - 1:
+        return "its steps are not the schedule's"
+    return None
 
 
 def _known(schedule, found, states):
     """The sampler from what ``_run`` returns. Raises ValueError where W would not describe it."""
     ones, zeros, carried, weights = *states[:, :OTHERS].unbind(dim=1), states[:, OTHERS:OTHERS + len(found)]
+    irregular = _irregular(schedule, found)
     if zeros.any():
-        return OneStep(noisy=True)
+        each = None if irregular else _by_step(_steps(schedule, found), [(sigma, 1.0) for sigma in found])
+        return OneStep(noisy=True, evaluations=each)
     # a constant answer is a fixed point of every method; where c and W say so too, they are all there is to know
     off = (ones - 1).abs() + (carried + weights.sum(dim=1) - 1).abs()
     if not off.max() < CLOSE:  # or nan
@@ -110,10 +137,8 @@ def _known(schedule, found, states):
         raise ValueError("it makes nothing of an answer before the next")
     if not carried[:-1].all():
         raise ValueError("it drops its state")
-    if any(later > sigma and not coincide(later, sigma) for sigma, later in zip(found, found[1:], strict=False)):
-        raise ValueError("it returns to a sigma it had left")  # heunpp2: shares of no clear step cost it 14 dB
-    if not all(any(coincide(sigma, other) for other in found) for sigma in schedule[1:-1]):
-        raise ValueError("its steps are not the schedule's")
+    if irregular:
+        raise ValueError(irregular)
     return Rehearsed(schedule, found, carried.tolist(), weights.tolist())
 
 

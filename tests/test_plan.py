@@ -10,7 +10,7 @@ from comfyui_fsampler.fsampler import sample
 from comfyui_fsampler.fsampler.config import Config
 from comfyui_fsampler.fsampler.control import FINAL_SHARE, Budget, ErrorControl
 from comfyui_fsampler.fsampler.denoiser import SkippingDenoiser
-from comfyui_fsampler.fsampler.plan import STIFF, Planner, gap_error, is_flow, noisy_gap_error
+from comfyui_fsampler.fsampler.plan import STIFF, Planner, at_starts, gap_error, is_flow, noisy_gap_error
 from comfyui_fsampler.fsampler.policy import Decision, Situation
 from comfyui_fsampler.samplers import SOLVERS
 from toys import heun, leaping, noise, problem, schedule
@@ -44,22 +44,65 @@ NAIVE = {False: naive_gap_error, True: naive_noisy_gap_error}
 @pytest.mark.parametrize("sigmas", [VE20, FLOW20], ids=["ve", "flow"])
 def test_gap_error_is_the_design_formula(sigmas):
     for before, last, end in itertools.combinations(range(20), 3):
-        assert gap_error(sigmas, before, last, end, is_flow(sigmas)) == pytest.approx(
+        assert gap_error(sigmas, at_starts(sigmas), before, last, end, is_flow(sigmas)) == pytest.approx(
             naive_gap_error(sigmas, before, last, end), rel=1e-12
         )
-        assert noisy_gap_error(sigmas, last, end, is_flow(sigmas)) == pytest.approx(
+        assert noisy_gap_error(sigmas, at_starts(sigmas), last, end, is_flow(sigmas)) == pytest.approx(
             naive_noisy_gap_error(sigmas, before, last, end), rel=1e-12
         )
 
 
+def of_heun(sigmas):
+    """Two evaluations a step, at its start and at its end, of half its effect each; one in the last."""
+    return (*(((a, 0.5), (b, 0.5)) for a, b in itertools.pairwise(sigmas[:-1])), ((sigmas[-2], 1.0),))
+
+
+def of_midpoint(sigmas):
+    """The first evaluation of a step decides only where the second is made, half-way in lambda."""
+    return (*(((a, 0.0), ((a * b) ** 0.5, 1.0)) for a, b in itertools.pairwise(sigmas[:-1])), ((sigmas[-2], 1.0),))
+
+
+def test_gap_error_of_two_evaluations_written_out():
+    s = VE20
+    # heun, steps 4 and 5 skipped; seen last: sigma_4, at the end of step 3, and sigma_3; at sigma_4 nothing is missed
+    total = 0.0
+    for j, k in ((4, 5), (5, 5), (5, 6)):
+        total += (s[j] / s[j + 1] - 1) * 0.5 / s[k] ** 2 * (s[4] - s[k]) * (s[k] - s[6] + s[3] - s[k])
+    assert gap_error(s, of_heun(s), 2, 3, 6, False) == pytest.approx(s[6] * total, rel=1e-12)
+    assert gap_error(s, of_heun(s), 0, 3, 6, False) == pytest.approx(s[6] * total, rel=1e-12)
+    # half-way: seen last m = sqrt(s3 s4) and s3; skipped at sqrt(s4 s5) and sqrt(s5 s6)
+    m, total = (s[3] * s[4]) ** 0.5, 0.0
+    for j in (4, 5):
+        k = (s[j] * s[j + 1]) ** 0.5
+        total += (s[j] / s[j + 1] - 1) / k**2 * (m - k) * (k - s[6] + s[3] - k)
+    assert gap_error(s, of_midpoint(s), 2, 3, 6, False) == pytest.approx(s[6] * total, rel=1e-12)
+
+
+def test_noisy_gap_error_of_two_evaluations_written_out():
+    s = VE20
+    each = (*(((a, 1.0), ((a * b) ** 0.5, 1.0)) for a, b in itertools.pairwise(s[:-1])), ((s[-2], 1.0),))
+    m, total = (s[3] * s[4]) ** 0.5, 0.0
+    for j in (4, 5):
+        moved = sum(k**0.75 * math.log(m / k) for k in (s[j], (s[j] * s[j + 1]) ** 0.5))
+        total += (1 - (s[j + 1] / s[j]) ** 2) * moved
+    assert noisy_gap_error(s, each, 3, 6, False) == pytest.approx(total, rel=1e-12)
+
+
+def test_sigmas_that_coincide_have_a_gap_error():
+    sigmas = (1.0, 1 - 1e-5, 0.5, 0.2, 0.0)
+    assert 0 < gap_error(sigmas, at_starts(sigmas), 0, 1, 3, True) < math.inf
+
+
+@pytest.mark.parametrize("evaluations", [at_starts, of_heun, of_midpoint])
 @pytest.mark.parametrize("sigmas", [VE20, FLOW20], ids=["ve", "flow"])
-def test_gap_error_is_0_without_a_skip_and_grows_with_the_gap(sigmas):
+def test_gap_error_is_0_without_a_skip_and_grows_with_the_gap(sigmas, evaluations):
+    error = lambda *steps: gap_error(sigmas, evaluations(sigmas), *steps, is_flow(sigmas))  # noqa: E731
     for last in range(1, 18):
-        errors = [gap_error(sigmas, last - 1, last, end, is_flow(sigmas)) for end in range(last + 1, min(last + 7, 20))]
+        errors = [error(last - 1, last, end) for end in range(last + 1, min(last + 7, 20))]
         assert errors[0] == 0 and all(math.isfinite(e) for e in errors)
         assert all(a < b for a, b in itertools.pairwise(errors))
-        if last > 1 and len(errors) > 1:  # an older second value makes the extrapolation worse
-            assert gap_error(sigmas, last - 2, last, last + 2, is_flow(sigmas)) > errors[1]
+        if last > 1 and len(errors) > 1 and evaluations is at_starts:  # an older second value extrapolates worse
+            assert error(last - 2, last, last + 2) > errors[1]
 
 
 def test_flow_is_read_from_the_schedule():
@@ -87,7 +130,7 @@ def brute_force(sigmas, error, opening, protect_last, calls, longest):
 @pytest.mark.parametrize("longest", [1, 2, 9])
 def test_the_shortest_path_equals_brute_force(flow, noisy, opening, protect_last, longest):
     sigmas = tuple(schedule(9, flow, torch.float64).tolist())
-    plan = Planner(sigmas, is_flow(sigmas), noisy, (), opening, protect_last, longest)
+    plan = Planner(sigmas, None, is_flow(sigmas), noisy, (), opening, protect_last, longest)
     rest, found = plan.rest(opening - 2, opening - 1), 0
     for calls in range(opening + protect_last, 10):
         best = brute_force(sigmas, NAIVE[noisy], opening, protect_last, calls, longest)
