@@ -31,7 +31,7 @@ def parser():
         made.add_argument(f"--{axis}", help=f"some of {','.join(map(matrix.text, values))} (all)")
     made.add_argument("--images", type=int, help="images a cell, each with noise of its own (64)")
     made.add_argument("--batch", type=int, help="images a run, the others in further runs (all)")
-    made.add_argument("--points", type=int, help="at most so many numbers of calls a cell (all)")
+    made.add_argument("--points", type=int, help="at most so many numbers of calls a rival (all); ours gets all")
     made.add_argument("--seed", type=int, default=0)
     made.add_argument("--quick", action="store_true", help="four images, few cells and points: under five minutes")
     made.add_argument("--published", action="store_true", help="the cells of docs/benchmarks.md, as made for it")
@@ -71,7 +71,7 @@ def _without_transformer(models):
 
 
 def defaults(args):
-    """Images a cell, and how many numbers of calls it gets at most (None for all)."""
+    """Images a cell, and how many numbers of calls a rival gets at most (None for all)."""
     return QUICK if args.quick else published.DEFAULTS if args.published else {"images": 64, "points": None}
 
 

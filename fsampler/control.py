@@ -78,13 +78,13 @@ class Budget:
             return Decision(False, "warm-up" if len(real) < opening else "planned")
         left, way = calls - len(real), situation.steps - 1 - real[-1]
         if left <= 0:
-            return Decision(situation.step < situation.steps - closing, "planned")
+            return Decision(situation.step < situation.steps - closing, "planned", firm=True)
         fixed = opening + closing - 1  # REAL steps that end no gap
         needed = math.ceil((situation.steps - fixed) / (calls - fixed))
         longest = situation.steps if situation.changes else max(self.longest_gap, needed)
         plan = planner(situation, opening, self.protect_last, longest)
         ahead = min(left, way) + open_end  # the call at an open end is the next sampler's
-        return Decision(situation.step < plan.next_real(*real[-2:], ahead), "planned")
+        return Decision(situation.step < plan.next_real(*real[-2:], ahead), "planned", firm=True)
 
     def check(self, steps):
         least = min(self._least, steps)

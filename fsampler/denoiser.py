@@ -45,7 +45,7 @@ class SkippingDenoiser:
         self.clock, self.watch = Clock(self.sigmas), NoiseWatch(self.sigmas)
         self.predictor, self.gap, self.landing = Predictor(config, self.flow), Gap(), Landing()
         self.correct = config.correct
-        self.step, self.decision, self.real_steps, self.skips_in_row = None, None, [], 0
+        self.step, self.decision, self.refused, self.real_steps, self.skips_in_row = None, None, None, [], 0
         self.pending, self.kappas, self.stiffness, self.like, self.schedule = {}, {}, None, None, None
 
     @torch.no_grad()
@@ -61,7 +61,8 @@ class SkippingDenoiser:
         self._learn(now)
         self._decide(now)
         if self.decision.skip:
-            return self._skip(prediction, state, now["sigma"][0]).to(x.dtype)
+            value = self.predictor.history.entries[-1].value.clone() if self.refused else prediction
+            return self._skip(value, state, now["sigma"][0]).to(x.dtype)
         del prediction  # not kept alive beside the model
         return self._real(x, sigma, extra, state, now["sigma"][0])
 
@@ -137,9 +138,12 @@ class SkippingDenoiser:
             if not self.decision.skip:
                 self.real_steps.append(step)
             self.skips_in_row = self.skips_in_row + 1 if self.decision.skip else 0
+        self.refused = None
         if self.decision.skip:
             fault = self._fault(now)
-            if fault:
+            if fault and self.decision.firm and "norm" in now:
+                self.refused = fault
+            elif fault:
                 self.decision = Decision(False, f"rejected: {fault}")
                 self.real_steps.append(step)
                 self.skips_in_row = 0
@@ -229,7 +233,8 @@ class SkippingDenoiser:
             self.watch.start(answer, value, sigma)
 
     def _record(self, kind, sigma):
-        self.report.records.append(Record(self.step, sigma, kind, self.decision.reason, self.decision.estimate))
+        reason = f"held: {self.refused}" if self.refused else self.decision.reason
+        self.report.records.append(Record(self.step, sigma, kind, reason, self.decision.estimate))
 
 
 def _read(figures):

@@ -10,11 +10,15 @@ from typing import NamedTuple, Protocol
 
 
 class Decision(NamedTuple):
-    """Skip this step or not, and why; ``estimate`` is the predicted relative error where the policy made one."""
+    """Skip this step or not, and why; ``estimate`` is the predicted relative error where the policy made one.
+
+    firm: a SKIP stays one when its prediction is refused; the last REAL value is held then.
+    """
 
     skip: bool
     reason: str
     estimate: float | None = None
+    firm: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ def rejection(norms, last_norms, products):
     """Why the prediction must not be used, or None.
 
     norms, last_norms: Euclidean norm of each sample's prediction and last REAL value, in the space extrapolated.
-    products: their inner products; None leaves the direction unchecked. A rejected SKIP becomes a REAL call.
+    products: their inner products; None leaves the direction unchecked. A rejected SKIP becomes a REAL call,
+    or holds the last REAL value where the number of calls is fixed (``calls:N``).
     """
     for length, last, product in zip(norms, last_norms, products or norms, strict=True):
         if not (math.isfinite(length) and math.isfinite(product)):

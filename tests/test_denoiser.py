@@ -208,11 +208,47 @@ def test_a_prediction_rejected_within_a_step_makes_the_rest_of_it_real(solver, n
 
     monkeypatch.setattr(engine, "rejection", reject)
     solve = SOLVERS[solver] if isinstance(solver, str) else solver
-    result, report = sample(solve, problem(), noise(), schedule(12), "calls:7")
+    result, report = sample(solve, problem(), noise(), schedule(12), "h2/s2")
     rejected = [i for i, record in enumerate(report.records) if record.reason == "rejected: by the test"]
     assert len({report.records[i].step for i in rejected}) == 1
     assert all(report.records[i].kind == "REAL" for i in rejected) and result.isfinite().all()
     assert "REAL rejected: by the test" in report.reasons()
+
+
+@pytest.mark.parametrize("space", ["epsilon", "denoised"])
+@pytest.mark.parametrize("solver", ["euler", "dpmpp_2m", "res_2s", heun])
+def test_where_the_number_of_calls_is_fixed_the_last_value_is_held_for_a_rejected_prediction(
+    solver, space, monkeypatch
+):
+    """Every prediction refused: what is used is the last REAL value, and it is not the history's own tensor."""
+    monkeypatch.setattr(engine, "rejection", lambda *_: "cosine -1.00 < -0.9")
+    answers, given, denoise = [], [], problem()
+
+    def model(x, sigma):
+        answers.append(denoise(x, sigma))
+        return answers[-1].clone()
+
+    solve = SOLVERS[solver] if isinstance(solver, str) else solver
+    skipping = SkippingDenoiser(model, schedule(12), Config.parse("calls:7", space=space, correct=False))
+
+    def watched(x, sigma, **_):
+        before, answer = len(answers), skipping(x, sigma)
+        if len(answers) == before:
+            held = answers[-1] if space == "denoised" else x + sigma[0] * slope[0]
+            given.append((answer.clone(), held))
+            answer.zero_()  # a sampler may work in place
+        else:
+            slope[:] = [(answers[-1] - x) / sigma[0]]
+        return given[-1][0].clone() if len(answers) == before else answer
+
+    slope = []
+    result, report = solve(watched, noise(), schedule(12)), skipping.finish()
+    assert result.isfinite().all() and report.sequence.count("R") == 7
+    assert {"SKIP held: cosine", "REAL planned"} <= report.reasons().keys() and len(given) == report.sequence.count("S") * (
+        2 if solver in ("res_2s", heun) else 1
+    )
+    for answer, held in given:
+        torch.testing.assert_close(answer, held)
 
 
 # ---- ancestral and deterministic

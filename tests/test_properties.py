@@ -93,13 +93,13 @@ def test_a_number_of_calls_is_kept_exactly(data, sigmas, protect_first, protect_
     steps = len(sigmas) - 1
     least = min(steps, max(protect_first, 2) + max(protect_last, 1))
     calls = data.draw(st.integers(least, steps))
-    name = data.draw(st.sampled_from(sorted(SOLVERS)))
+    name, strength = data.draw(st.sampled_from(sorted(SOLVERS))), data.draw(st.sampled_from([0.0, 1.0, 30.0]))
     x = noise((2, 4)) * float(sigmas[0]) / 14.6
     _, report = sample(
-        SOLVERS[name], stiff(0.0), x, sigmas, f"calls:{calls}", protect_first=protect_first, protect_last=protect_last
-    )
-    rejected = sum(record.reason.startswith("rejected") for record in report.records)
-    assert report.sequence.count("R") == calls or rejected  # the validators come before the plan
+        SOLVERS[name], stiff(strength), x, sigmas, f"calls:{calls}", protect_first=protect_first,
+        protect_last=protect_last,
+    )  # fmt: skip
+    assert report.sequence.count("R") == calls
     assert "S" not in report.sequence[: max(protect_first, 2)]
     assert "S" not in report.sequence[-max(protect_last, 1) :] or sigmas[-1] > 0  # an open end is not protected
 

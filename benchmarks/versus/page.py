@@ -5,7 +5,7 @@ from collections import Counter
 
 from .matrix import Cell
 from .rivals import HIGH, LOW, OURS, RIVALS
-from .verdict import LOST, METRICS, TIED, WON, best, duels, share
+from .verdict import LOST, METRICS, TIED, WON, best, duels, on_equal_terms, share
 
 SHARES = (0.4, 0.5, 0.6, 0.75)
 PARTS = ((LOW, 0.45), (0.45, 0.65), (0.65, HIGH))  # of the calls
@@ -30,7 +30,7 @@ evaluations.
 
 SSIM (torchmetrics, 11-pixel Gaussian window) and PSNR are against the full run, means over the images; equal images
 count as 120 dB. The exact solution is DPM++ 2M with 200 steps. Ours at N calls is compared with the best a rival does
-at N calls or fewer; within one standard error of ours is a tie. LPIPS is left out: no package carries its network's
+at N calls or fewer, for those N with which the rivals ran as well; within one standard error of ours is a tie. LPIPS is left out: no package carries its network's
 weights without a download.
 """
 
@@ -59,7 +59,7 @@ def duel_table(found):
 
 def share_table(rows):
     """Median SSIM over all cells by share of the full run's calls: everybody's best within it."""
-    body, every = [], [cell for cell in rows.values() if cell]
+    body, every = [], [on_equal_terms(cell) for cell in rows.values() if cell]
     for rival in (OURS, *RIVALS):
         texts = []
         for wanted in SHARES:

@@ -67,11 +67,11 @@ def counts(steps, low=LOW, high=HIGH, points=None):
 
 
 def runs(cell, points=None, original=False):
-    """Every ``Run`` of a cell: ours first, then the rivals. Stock solvers only where the cell adds no noise."""
-    made = counts(cell.steps, points=points)
-    below = [n for n in counts(cell.steps, LOWEST, LOW, points and -(-points // 3)) if n < made[0]]
-    every = thinned(THRESHOLDS, points)
-    found = [Run(OURS, f"calls:{n}", Job(*cell, kind="ours", option=f"calls:{n}")) for n in below + made]
+    """Every ``Run`` of a cell: ours first, with every number of calls; then the rivals, at most ``points`` of them.
+    Stock solvers only where the cell adds no noise."""
+    made, every = counts(cell.steps, points=points), thinned(THRESHOLDS, points)
+    ours = counts(cell.steps, LOWEST)
+    found = [Run(OURS, f"calls:{n}", Job(*cell, kind="ours", option=f"calls:{n}")) for n in ours]
     found += [Run(AUTO, preset, Job(*cell, kind="ours", option=preset)) for preset in PRESETS]
     found += [Run(FEWER, f"{n} steps", Job(*cell)._replace(steps=n)) for n in made]
     found += [Run(name, f"{t:g}", Job(*cell, kind=name, option=f"{t:g}")) for name in CACHES for t in every]

@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from .rivals import AUTO, HIGH, LOW, OURS, RIVALS
+from .rivals import AUTO, FEWER, HIGH, LOW, OURS, RIVALS
 
 METRICS = ("ssim", "psnr")
 WON, TIED, LOST = "won", "tied", "lost"
@@ -44,11 +44,17 @@ def share(row):
     return round(row["calls"] / row["full_calls"], 6)
 
 
+def on_equal_terms(rows):
+    """A cell's rows without ours at numbers of calls that its rivals were not given."""
+    given = {row["calls"] for row in rows if row["rival"] == FEWER}
+    return [row for row in rows if row["rival"] != OURS or row["calls"] in given]
+
+
 def duels(rows):
     """Every ``Duel`` of ``{cell: rows}``. A rival ahead by no more than the standard error of ours has tied."""
     found = []
     for cell, every in rows.items():
-        for row in compared(every):
+        for row in compared(on_equal_terms(every)):
             for rival in RIVALS:
                 for metric in METRICS:
                     theirs = best(every, rival, row["calls"], metric)
