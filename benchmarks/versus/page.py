@@ -29,9 +29,9 @@ evaluations.
   samplers that it lacks or to which it adds noise in its own way.
 
 SSIM (torchmetrics, 11-pixel Gaussian window) and PSNR are against the full run, means over the images; equal images
-count as 120 dB. The exact solution is DPM++ 2M with 200 steps. Ours at N calls is compared with the best a rival does
-at N calls or fewer, for those N with which the rivals ran as well; within one standard error of ours is a tie. LPIPS is left out: no package carries its network's
-weights without a download.
+count as 120 dB. The exact solution is DPM++ 2M with 200 steps. Ours is run with every number of calls, and compared
+where the rivals were: at N calls with the best a rival does at N calls or fewer; within one standard error of ours is a
+tie. LPIPS is left out: no package carries its network's weights without a download.
 """
 
 

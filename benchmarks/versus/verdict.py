@@ -45,9 +45,9 @@ def share(row):
 
 
 def on_equal_terms(rows):
-    """A cell's rows without ours at numbers of calls that its rivals were not given."""
+    """A cell's rows without ours at numbers of calls that its rivals were not given, if fewer steps were run at all."""
     given = {row["calls"] for row in rows if row["rival"] == FEWER}
-    return [row for row in rows if row["rival"] != OURS or row["calls"] in given]
+    return [row for row in rows if row["rival"] != OURS or not given or row["calls"] in given]
 
 
 def duels(rows):
