@@ -10,8 +10,11 @@ import pytest
 import torch
 from comfyui_fsampler.fsampler import Config, SkippingDenoiser, begin, sample
 from comfyui_fsampler.fsampler import denoiser as engine
+from comfyui_fsampler.fsampler.clock import check_schedule
 from comfyui_fsampler.fsampler.noise import GAIN
+from comfyui_fsampler.fsampler.plan import Planner
 from comfyui_fsampler.fsampler.predictor import Predictor
+from comfyui_fsampler.fsampler.rehearsal import rehearse
 from comfyui_fsampler.samplers import SOLVERS
 from toys import Counted, heun, heunpp2, noise, problem, schedule, skips
 
@@ -248,6 +251,41 @@ def test_where_the_number_of_calls_is_fixed_the_last_value_is_held_for_a_rejecte
     assert len(given) == report.sequence.count("S") * (2 if solver in ("res_2s", heun) else 1)
     for answer, held in given:
         torch.testing.assert_close(answer, held)
+
+
+def test_a_number_of_calls_is_kept_at_an_open_end_too_when_every_prediction_is_refused(monkeypatch):
+    monkeypatch.setattr(engine, "rejection", lambda *_: "by the test")
+    _, report = sample(SOLVERS["euler"], problem(), noise(), schedule(16)[:-4], "calls:5")
+    assert report.sequence.count("R") == 5 and report.sequence.endswith("SS")
+
+
+def test_with_one_value_in_the_history_there_is_nothing_to_hold():
+    """The model changes in the middle of a run that is planned to skip: its next answer alone is no history."""
+    skipping = SkippingDenoiser(problem(), schedule(12), Config.parse("calls:6"))
+
+    def changing(x, sigma, **_):
+        if len(skipping.report.records) == 5:
+            skipping.forget()
+        return skipping(x, sigma)
+
+    SOLVERS["euler"](changing, noise(), schedule(12))
+    report = skipping.finish()
+    assert [record.reason for record in report.records[5:7]] == ["the model changes", "rejected: history below 2"]
+    assert [record.kind for record in report.records[4:8]] == ["SKIP", "REAL", "REAL", "SKIP"]
+
+
+def test_the_plan_of_a_two_evaluation_sampler_knows_where_it_evaluates():
+    sigmas, paths = schedule(20, True), []
+    _, report = sample(heun, problem(True), noise(flow=True), sigmas, "calls:9")
+    real = sorted({record.step for record in report.records if record.kind == "REAL"})
+    for evaluations in (rehearse(heun, sigmas)[0].evaluations, None):
+        opening = next(step for step in range(20) if step not in real)
+        plan = Planner(check_schedule(sigmas), evaluations, True, False, frozenset(), opening, 1, 5)
+        path = list(range(opening))
+        while path[-1] < 19:
+            path.append(plan.next_real(*path[-2:], 9 - len(path)))
+        paths.append(path)
+    assert real == paths[0] != paths[1]
 
 
 # ---- ancestral and deterministic

@@ -320,7 +320,7 @@ def test_at_an_even_kappa_the_fewest_calls_are_taken_that_brute_force_finds(sigm
 def test_no_skip_before_a_back_test_of_three_real_steps():
     for known in ({}, {1: 0.1}, {0: 0.1, 1: 0.1}):
         decision = ErrorControl(0.01, 0, 1, 5).decide(Situation(2, VE20, (0, 1), 0, None, known))
-        assert decision == (False, "warm-up", None)
+        assert decision == Decision(False, "warm-up")
 
 
 def test_an_infinite_kappa_makes_every_step_real():
