@@ -391,6 +391,7 @@ def test_ours_is_compared_where_its_rivals_were_run():
     ]  # fmt: skip
     assert {duel.calls for duel in verdict.duels({CELL: every})} == {7, 9}
     assert verdict.share_needed(every, 0.95) == 40
+    assert verdict.share_needed([ours(11, 0.99)], 0.99) == 55
     at_40 = {line.split(" | ")[0]: line.split(" | ")[1] for line in page.share_table({CELL: every}).splitlines()[2:]}
     assert at_40 == {"| ours": "0.900 (1)", "| fewer steps": "0.800 (1)", "| EasyCache": "0.850 (1)"}
 

@@ -72,7 +72,7 @@ def share_needed(rows, ssim):
     """Percent of the full run's calls at which ours first reaches an SSIM; infinite where it does not below the full
     run; None for a cell without rows of ours."""
     ours = [row for row in rows if row["rival"] == OURS]
-    reached = [100 * share(row) for row in ours if row["ssim"] >= ssim]
+    reached = [round(100 * share(row), 4) for row in ours if row["ssim"] >= ssim]  # 100 * .55 is above 55
     return None if not ours else min(reached, default=math.inf)
 
 
