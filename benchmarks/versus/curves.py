@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ..cells import EXACT
 from .matrix import Cell
@@ -71,6 +72,7 @@ def panel(axes, rows, metric):
         axes.set_ylim(min(values) - 0.3 * span, (top or max(values)) + 0.1 * span)
     axes.set_ylabel(name, fontsize=8)
     axes.tick_params(labelsize=7)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.25)
     return lines
 
