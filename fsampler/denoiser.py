@@ -61,8 +61,9 @@ class SkippingDenoiser:
         self._learn(now)
         self._decide(now)
         if self.decision.skip:
-            value = self.predictor.history.entries[-1].value.clone() if self.refused else prediction
-            return self._skip(value, state, now["sigma"][0]).to(x.dtype)
+            if self.refused:
+                prediction = self.predictor.history.entries[-1].value.clone()
+            return self._skip(prediction, state, now["sigma"][0]).to(x.dtype)
         del prediction  # not kept alive beside the model
         return self._real(x, sigma, extra, state, now["sigma"][0])
 

@@ -42,15 +42,14 @@ class OneStep:
 class Rehearsed:
     """A sampler known by its rehearsal; methods as ``OneStep``'s.
 
-    schedule: the run's sigmas. sigmas: of its E evaluations. carried, weights: c ``[E + 1]`` and W ``[E + 1][E]``, the
-    last row of the result. evaluations: each step's, ``(sigma, share of the step's effect)``.
+    schedule: the run's sigmas. sigmas, steps: of its E evaluations. carried, weights: c ``[E + 1]`` and W
+    ``[E + 1][E]``, the last row of the result. evaluations: each step's, ``(sigma, share of the step's effect)``.
     """
 
     noisy = False
 
-    def __init__(self, schedule, sigmas, carried, weights):
-        self.carried, self.weights = carried, weights
-        self.steps = _steps(schedule, sigmas)
+    def __init__(self, schedule, sigmas, steps, carried, weights):
+        self.steps, self.carried, self.weights = steps, carried, weights
         self.starts = [schedule[step] for step in self.steps]
         self.shares = [self._share(evaluation) for evaluation in range(len(sigmas))]
         self.evaluations = _by_step(self.steps, zip(sigmas, self.shares, strict=True))
@@ -112,12 +111,12 @@ def _by_step(steps, items):
     return tuple(map(tuple, found))
 
 
-def _irregular(schedule, found):
+def _irregular(schedule, found, steps):
     """Why no step-by-step account can be given of evaluations at these sigmas, or None."""
     if any(later > sigma and not coincide(later, sigma) for sigma, later in zip(found, found[1:], strict=False)):
         return "it returns to a sigma it had left"  # heunpp2: shares of no clear step cost it 14 dB
     started = all(any(coincide(sigma, other) for other in found) for sigma in schedule[1:-1])
-    if not started or len({*_steps(schedule, found)}) < len(schedule) - 1:
+    if not started or len({*steps}) < len(schedule) - 1:
         return "its steps are not the schedule's"
     return None
 
@@ -125,9 +124,10 @@ def _irregular(schedule, found):
 def _known(schedule, found, states):
     """The sampler from what ``_run`` returns. Raises ValueError where W would not describe it."""
     ones, zeros, carried, weights = *states[:, :OTHERS].unbind(dim=1), states[:, OTHERS:OTHERS + len(found)]
-    irregular = _irregular(schedule, found)
+    steps = _steps(schedule, found)
+    irregular = _irregular(schedule, found, steps)
     if zeros.any():
-        each = None if irregular else _by_step(_steps(schedule, found), [(sigma, 1.0) for sigma in found])
+        each = None if irregular else _by_step(steps, [(sigma, 1.0) for sigma in found])
         return OneStep(noisy=True, evaluations=each)
     # a constant answer is a fixed point of every method; where c and W say so too, they are all there is to know
     off = (ones - 1).abs() + (carried + weights.sum(dim=1) - 1).abs()
@@ -139,7 +139,7 @@ def _known(schedule, found, states):
         raise ValueError("it drops its state")
     if irregular:
         raise ValueError(irregular)
-    return Rehearsed(schedule, found, carried.tolist(), weights.tolist())
+    return Rehearsed(schedule, found, steps, carried.tolist(), weights.tolist())
 
 
 class _Answers:

@@ -297,5 +297,7 @@ def test_noise_that_comes_late_is_expected_from_the_start():
 def test_one_answer_that_needs_nothing_is_not_the_end_of_a_landing():
     count = 9
     weights = [[(1.0 if m - j < 3 else 0.5) * (j < m) for j in range(count)] for m in range(count + 1)]
-    sampler = Rehearsed([*range(count, -1, -1)], [*range(count, 0, -1)], [1.0] * (count + 1), weights)
+    sampler = Rehearsed(
+        [*range(count, -1, -1)], [*range(count, 0, -1)], [*range(count)], [1.0] * (count + 1), weights
+    )
     assert sampler.landing(1, 8, 7) == pytest.approx((1, 0, 0.5, 0, 0.25, 0, 0.125))
