@@ -36,7 +36,7 @@ ifneq ($(shell cat $(STAMP) 2>/dev/null),$(TORCH))
 .PHONY: $(STAMP)
 endif
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml research/pyproject.toml
 	@suitable='import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))'; \
 	if ! $(RUN) -c 'import sys, pip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then \
 	  found=; \
@@ -53,6 +53,6 @@ $(STAMP): pyproject.toml
 	@echo '== pip install $(TORCH)'
 	@$(RUN) -m pip install --quiet --disable-pip-version-check '$(TORCH)' || { \
 	  echo "make: pip found no $(TORCH) for $$($(RUN) --version); choose another: make demo TORCH=torch" >&2; exit 1; }
-	@echo '== pip install -e .[test]'
-	@$(RUN) -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@echo '== pip install -e .[test] -e ./research'
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -e '.[test]' -e ./research
 	@echo '$(TORCH)' > $(STAMP)

@@ -7,7 +7,7 @@ import copy
 import json
 
 import pytest
-from comfyui_fsampler.workflow import convert
+from comfyui_fsampler.tools.convert import convert
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wiring import graphs, groups_of, links, overlapping, problems

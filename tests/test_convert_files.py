@@ -10,10 +10,11 @@ import subprocess
 import sys
 
 import pytest
-from comfyui_fsampler import cli
 from comfyui_fsampler.fsampler import DEFAULT_MODE, VALID_FORMS
-from comfyui_fsampler.workflow import api, convert, run
-from comfyui_fsampler.workflow.read import parse
+from comfyui_fsampler.tools import cli
+from comfyui_fsampler.tools.convert import api, convert
+from comfyui_fsampler.tools.convert.command import widget_values
+from comfyui_fsampler.tools.convert.read import parse
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -189,7 +190,7 @@ def test_stdout_holds_the_workflow_alone(tmp_path, capsys):
 
 def test_a_terminal_without_unicode(tmp_path):
     path = save(tmp_path / "a.json", workflow())
-    again = [sys.executable, "-c", "import sys; from comfyui_fsampler import cli; sys.exit(cli.main(sys.argv[1:]))"]
+    again = [sys.executable, "-m", "comfyui_fsampler.tools.cli"]
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     for out in ("-", tmp_path / "b.json"):
         done = subprocess.run([*again, "convert", path, "-o", out], env=environment, capture_output=True)
@@ -209,12 +210,12 @@ def test_a_name_cannot_steer_the_terminal(tmp_path, capsys):
 
 
 def test_the_command_is_at_hand_without_torch():
-    code = "import sys; from comfyui_fsampler.workflow import run; assert not {'torch', 'PIL'} & set(sys.modules)"
+    code = "import sys, comfyui_fsampler.tools.convert.command; assert not {'torch', 'PIL'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_default_mode_is_the_engines():
-    assert run.widget_values(None) == [DEFAULT_MODE, ""]
+    assert widget_values(None) == [DEFAULT_MODE, ""]
 
 
 def test_numbers_and_texts_come_through(tmp_path):

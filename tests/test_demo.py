@@ -2,18 +2,19 @@
 
 import json
 import math
+import sys
 
 import pytest
 import torch
-from comfyui_fsampler import cli
-from comfyui_fsampler.demo import compare, problem
-from comfyui_fsampler.demo.metrics import similarity
-from comfyui_fsampler.demo.model import UNCONDITIONAL, DemoNet
-from comfyui_fsampler.demo.pictures import wrap
-from comfyui_fsampler.demo.problem import Denoiser, load_network, start, to_pixels
-from comfyui_fsampler.demo.schedules import PREDICTIONS, SCHEDULES, sigma_table, sigmas_for
-from comfyui_fsampler.demo.settings import Settings
-from comfyui_fsampler.demo.transformer import DemoDiT
+from comfyui_fsampler.tools import cli
+from comfyui_fsampler.tools.metrics import similarity
+from fsampler_research.demo import compare, problem
+from fsampler_research.demo.model import UNCONDITIONAL, DemoNet
+from fsampler_research.demo.pictures import wrap
+from fsampler_research.demo.problem import Denoiser, load_network, start, to_pixels
+from fsampler_research.demo.schedules import PREDICTIONS, SCHEDULES, sigma_table, sigmas_for
+from fsampler_research.demo.settings import Settings
+from fsampler_research.demo.transformer import DemoDiT
 from PIL import Image, ImageFont
 from safetensors.torch import save_file
 
@@ -367,7 +368,14 @@ def test_a_missing_extra_names_the_command_that_installs_it(capsys, monkeypatch)
         raise ModuleNotFoundError("No module named 'torchmetrics'", name="torchmetrics")
 
     monkeypatch.setattr(cli.importlib, "import_module", missing)
-    fails_with(["demo"], 'pip install "fsampler[demo]"', capsys)
+    fails_with(["compare"], 'pip install "fsampler[compare]"', capsys)
+
+
+def test_without_the_research_package_the_demo_says_where_it_is(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "fsampler_research", None)
+    for name in [name for name in sys.modules if name.startswith("fsampler_research.")]:
+        monkeypatch.delitem(sys.modules, name)
+    fails_with(["demo"], "pip install ./research", capsys)
 
 
 def test_help_lists_the_choices(capsys):

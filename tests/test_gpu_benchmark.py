@@ -8,7 +8,7 @@ import warnings
 import comfyui_fsampler.fsampler.denoiser as engine
 import pytest
 import torch
-from comfyui_fsampler.benchmarks import giants, gpu
+from fsampler_research.benchmarks import giants, gpu
 
 CPU = torch.device("cpu")
 X, SIGMAS = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(0)), torch.linspace(1, 0, 9)

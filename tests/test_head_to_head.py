@@ -5,16 +5,16 @@ import math
 
 import pytest
 import torch
-from comfyui_fsampler.benchmarks import head_to_head
-from comfyui_fsampler.benchmarks.cells import EXACT
-from comfyui_fsampler.benchmarks.versus import curves, matrix, page, play, report, rivals, verdict
-from comfyui_fsampler.benchmarks.versus.link import Made, WorkerDied
-from comfyui_fsampler.benchmarks.versus.matrix import Cell
-from comfyui_fsampler.benchmarks.versus.measure import mean, score
-from comfyui_fsampler.benchmarks.versus.results import Results
-from comfyui_fsampler.benchmarks.versus.targets import targets
-from comfyui_fsampler.demo.metrics import each, similarity
-from comfyui_fsampler.demo.problem import to_pixels
+from comfyui_fsampler.tools.metrics import each, similarity
+from fsampler_research.benchmarks import head_to_head
+from fsampler_research.benchmarks.cells import EXACT
+from fsampler_research.benchmarks.versus import curves, matrix, page, play, report, rivals, verdict
+from fsampler_research.benchmarks.versus.link import Made, WorkerDied
+from fsampler_research.benchmarks.versus.matrix import Cell
+from fsampler_research.benchmarks.versus.measure import mean, score
+from fsampler_research.benchmarks.versus.results import Results
+from fsampler_research.benchmarks.versus.targets import targets
+from fsampler_research.demo.problem import to_pixels
 
 CELL = Cell("unet-flow", "euler", "simple", 20, 2.0)
 CONDITIONS = {"images": 2, "batch": 2, "seed": 0}
@@ -464,7 +464,7 @@ def test_report_of_a_run(tmp_path, capsys):
     given = ["--out", str(out), "--images", "2", "--models", "unet-flow,mixture-v", "--report", "--page", str(shown)]
     head_to_head.main(given)
     text = shown.read_text()
-    assert "`ORIGINAL_FSAMPLER=CHECKOUT python -m comfyui_fsampler.benchmarks.head_to_head --out" in text
+    assert "`ORIGINAL_FSAMPLER=CHECKOUT python -m fsampler_research.benchmarks.head_to_head --out" in text
     assert "ComfyUI 0.3.64" in text
     assert "2 images a cell" in text and "2 cells of the full matrix's 5250" in text
     assert "deis 99 steps 0.99990 (9 calls)" in text and "deis 99 steps" in (out / "lost.md").read_text()

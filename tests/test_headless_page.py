@@ -10,11 +10,11 @@ import xml.etree.ElementTree as tree
 
 import numpy
 import pytest
-from comfyui_fsampler import cli
-from comfyui_fsampler.report import charts
-from comfyui_fsampler.report.figures import difference, pairs, summary
-from comfyui_fsampler.report.load import Job, load
-from comfyui_fsampler.report.page import data_uri
+from comfyui_fsampler.tools import cli
+from comfyui_fsampler.tools.compare import charts
+from comfyui_fsampler.tools.compare.figures import difference, pairs, summary
+from comfyui_fsampler.tools.compare.load import Job, load
+from comfyui_fsampler.tools.compare.page import data_uri
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 

@@ -4,14 +4,14 @@ import json
 import zlib
 
 import pytest
-from comfyui_fsampler.headless import address
-from comfyui_fsampler.headless.names import slug
-from comfyui_fsampler.headless.outputs import ending, listed
-from comfyui_fsampler.headless.plan import Job, Plan, parse_modes, parse_seeds
-from comfyui_fsampler.headless.prompt import read_prompt, set_value
-from comfyui_fsampler.headless.refusal import Refused, failure
-from comfyui_fsampler.headless.server import version_of
-from comfyui_fsampler.headless.wiring import add_reports, with_mode
+from comfyui_fsampler.tools.queueing import address
+from comfyui_fsampler.tools.queueing.names import slug
+from comfyui_fsampler.tools.queueing.outputs import ending, listed
+from comfyui_fsampler.tools.queueing.plan import Job, Plan, parse_modes, parse_seeds
+from comfyui_fsampler.tools.queueing.prompt import read_prompt, set_value
+from comfyui_fsampler.tools.queueing.refusal import Refused, failure
+from comfyui_fsampler.tools.queueing.server import version_of
+from comfyui_fsampler.tools.queueing.wiring import add_reports, with_mode
 
 
 def prompt():

@@ -5,8 +5,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from comfyui_fsampler.headless import server as module
-from comfyui_fsampler.headless.server import Gone, Server
+from comfyui_fsampler.tools.queueing import server as module
+from comfyui_fsampler.tools.queueing.server import Gone, Server
 
 FILE = {"filename": "a.png", "subfolder": "", "type": "output"}
 GOOD = {"/system_stats": b'{"system": {"comfyui_version": "0.8.0"}}', "/object_info/Node": b'{"Node": {}}'}

@@ -6,10 +6,10 @@ import subprocess
 import sys
 
 import pytest
-from comfyui_fsampler.headless.board import Board
-from comfyui_fsampler.headless.plan import Job, Plan
-from comfyui_fsampler.headless.server import Gone
-from comfyui_fsampler.headless.store import Store
+from comfyui_fsampler.tools.queueing.board import Board
+from comfyui_fsampler.tools.queueing.plan import Job, Plan
+from comfyui_fsampler.tools.queueing.server import Gone
+from comfyui_fsampler.tools.queueing.store import Store
 
 PROMPT = {"1": {"class_type": "KSampler", "inputs": {"seed": 1, "model": ["2", 0]}},
           "2": {"class_type": "UNETLoader", "inputs": {}}}  # fmt: skip
@@ -137,8 +137,8 @@ def test_out_of_disk_leaves_no_half_file_and_says_so(tmp_path):
     """A limit on the size of files stands for a full disk: write(2) fails in the middle in the same way."""
     script = f"""
 import resource, sys
-from comfyui_fsampler.headless.plan import Job
-from comfyui_fsampler.headless.store import Store
+from comfyui_fsampler.tools.queueing.plan import Job
+from comfyui_fsampler.tools.queueing.store import Store
 store = Store({str(tmp_path)!r})
 store.begin(Job("off", 1), "a", "b")
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))

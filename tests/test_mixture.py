@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
-from comfyui_fsampler.demo.mixture import COMPONENTS, DEVIATIONS, SPREAD, Mixture, class_means, mixture
-from comfyui_fsampler.demo.model import CLASSES, UNCONDITIONAL
-from comfyui_fsampler.demo.problem import Denoiser
+from fsampler_research.demo.mixture import COMPONENTS, DEVIATIONS, SPREAD, Mixture, class_means, mixture
+from fsampler_research.demo.model import CLASSES, UNCONDITIONAL
+from fsampler_research.demo.problem import Denoiser
 
 LABELS = torch.tensor([3, UNCONDITIONAL, 0, 7])
 

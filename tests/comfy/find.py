@@ -5,8 +5,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from comfyui_fsampler.demo.comfyui import checkout as comfyui
-from comfyui_fsampler.demo.comfyui import interpreter
+from fsampler_research.demo.comfyui import checkout as comfyui
+from fsampler_research.demo.comfyui import interpreter
 
 __all__ = ["HOW", "HOW_BROWSER", "chromium", "comfyui", "interpreter", "templates"]
 HOW = (

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from comfyui_fsampler import cli
+from comfyui_fsampler.tools import cli
 from graphs import custom, decoded, ksampler, sources
 from server import ROOT
 
@@ -47,7 +47,7 @@ class Queue:
 
     def start(self, *given, stderr=subprocess.PIPE, **named):
         """The command as a process of its own; it hears Ctrl-C even if this one was started in the background."""
-        command = [sys.executable, "-m", "comfyui_fsampler.cli", *self.arguments(*given, **named)]
+        command = [sys.executable, "-m", "comfyui_fsampler.tools.cli", *self.arguments(*given, **named)]
         return subprocess.Popen(
             command, env=self.environment, stdout=subprocess.PIPE, stderr=stderr, text=True,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),

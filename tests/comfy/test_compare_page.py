@@ -6,7 +6,7 @@ import os
 
 import find
 import pytest
-from comfyui_fsampler import cli
+from comfyui_fsampler.tools import cli
 from graphs import decoded, ksampler, sources
 from PIL import Image
 from server import ROOT

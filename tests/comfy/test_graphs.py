@@ -8,11 +8,11 @@ import re
 import numpy
 import pytest
 import torch
-from comfyui_fsampler.demo.model import CLASSES
-from comfyui_fsampler.demo.problem import Denoiser, load_network, to_pixels
-from comfyui_fsampler.demo.schedules import sigmas_for
 from comfyui_fsampler.fsampler import sample
 from comfyui_fsampler.samplers import SOLVERS
+from fsampler_research.demo.model import CLASSES
+from fsampler_research.demo.problem import Denoiser, load_network, to_pixels
+from fsampler_research.demo.schedules import sigmas_for
 from graphs import SEED, STEPS, compared, custom, decoded, ksampler, ours, ours_graph, report, sources
 from PIL import Image
 

@@ -4,16 +4,16 @@ import os
 
 import pytest
 import torch
-from comfyui_fsampler.benchmarks.versus import play, rivals
-from comfyui_fsampler.benchmarks.versus.link import Worker, WorkerDied
-from comfyui_fsampler.benchmarks.versus.matrix import Cell
-from comfyui_fsampler.benchmarks.versus.results import Results
-from comfyui_fsampler.benchmarks.versus.rivals import Job
-from comfyui_fsampler.demo.mixture import mixture
-from comfyui_fsampler.demo.problem import Denoiser, start
-from comfyui_fsampler.demo.schedules import sigmas_for
 from comfyui_fsampler.fsampler import sample
 from comfyui_fsampler.samplers import SOLVERS
+from fsampler_research.benchmarks.versus import play, rivals
+from fsampler_research.benchmarks.versus.link import Worker, WorkerDied
+from fsampler_research.benchmarks.versus.matrix import Cell
+from fsampler_research.benchmarks.versus.results import Results
+from fsampler_research.benchmarks.versus.rivals import Job
+from fsampler_research.demo.mixture import mixture
+from fsampler_research.demo.problem import Denoiser, start
+from fsampler_research.demo.schedules import sigmas_for
 
 CELL = Cell("mixture-flow", "euler", "simple", 8, 2.0)
 

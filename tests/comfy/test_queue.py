@@ -17,7 +17,7 @@ from pathlib import Path
 
 import find
 import pytest
-from comfyui_fsampler import cli
+from comfyui_fsampler.tools import cli
 from gate import Gate
 from graphs import decoded, ours, sources
 from queueing import graph, prompts, slow
@@ -302,7 +302,7 @@ def test_out_of_disk_says_so_and_goes_on_when_there_is_room(queue, server):
     arguments = queue.arguments(graph(), [server], seeds="1")
     script = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); "
-        f"from comfyui_fsampler import cli; sys.exit(cli.main({arguments!r}))"
+        f"from comfyui_fsampler.tools import cli; sys.exit(cli.main({arguments!r}))"
     )
     done = subprocess.run([sys.executable, "-c", script], env=queue.environment, capture_output=True, text=True)
     assert done.returncode == 2 and "cannot write to" in done.stderr and "File too large" in done.stderr

@@ -4,7 +4,7 @@ import io
 
 import find
 import pytest
-from comfyui_fsampler import cli
+from comfyui_fsampler.tools import cli
 from graphs import sources
 from PIL import Image
 from queueing import graph, prompts

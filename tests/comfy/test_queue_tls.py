@@ -6,8 +6,8 @@ import ssl
 import subprocess
 
 import pytest
-from comfyui_fsampler.headless.follow import Listener
-from comfyui_fsampler.headless.server import Gone, Server
+from comfyui_fsampler.tools.queueing.follow import Listener
+from comfyui_fsampler.tools.queueing.server import Gone, Server
 from gate import Gate
 from queueing import graph
 

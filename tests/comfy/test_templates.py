@@ -13,7 +13,7 @@ import os
 import find
 import pytest
 import requests
-from comfyui_fsampler.workflow import api, convert
+from comfyui_fsampler.tools.convert import api, convert
 from wiring import graphs, groups_of, links, overlapping, problems
 
 BALANCED, FAST = ["balanced", ""], ["balanced", "calls:50%"]

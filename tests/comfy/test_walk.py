@@ -8,7 +8,7 @@ from statistics import median
 
 import find
 import pytest
-from comfyui_fsampler import cli
+from comfyui_fsampler.tools import cli
 from PIL import Image
 from queueing import prompts
 

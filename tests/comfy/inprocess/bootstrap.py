@@ -6,7 +6,7 @@ from pathlib import Path
 sys.path += [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]  # `pack`, `fsampler_package`
 
 import fsampler_package  # noqa: E402, F401
-from comfyui_fsampler.demo.comfyui import available, checkout, enter, version  # noqa: E402
+from fsampler_research.demo.comfyui import available, checkout, enter, version  # noqa: E402
 
 __all__ = ["available", "checkout", "comfyui", "version"]
 

@@ -18,10 +18,10 @@ import torch
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 import fsampler_package  # noqa: E402, F401
-from comfyui_fsampler.demo import comfy_model  # noqa: E402
-from comfyui_fsampler.demo.comfy_model import TYPES, conditioning  # noqa: E402
-from comfyui_fsampler.demo.model import CLASSES, UNCONDITIONAL  # noqa: E402
-from comfyui_fsampler.demo.problem import load_network  # noqa: E402
+from fsampler_research.demo import comfy_model  # noqa: E402
+from fsampler_research.demo.comfy_model import TYPES, conditioning  # noqa: E402
+from fsampler_research.demo.model import CLASSES, UNCONDITIONAL  # noqa: E402
+from fsampler_research.demo.problem import load_network  # noqa: E402
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,75 @@
+"""The console script ``fsampler``: finds the command, runs it, turns what can go wrong into one line and an exit code.
+
+A command is a module with ``add_arguments(parser)`` and ``run(args) -> closing text``; only the one asked for is
+imported. To add a command, add a line to ``COMMANDS``. Exit codes: 0 done, 2 bad input, 130 interrupted.
+"""
+
+import argparse
+import importlib
+import sys
+
+from .. import __version__
+
+COMMANDS = {
+    "demo": ("fsampler_research.demo.command", "run the demo model in full and with skipping, and compare pictures"),
+    "convert": (".convert.command", "put FSampler into a ComfyUI workflow file, or take it out again"),
+    "queue": (".queueing.command", "run a workflow on ComfyUI servers, for every mode and seed"),
+    "compare": (".compare.command", "a page that compares what fsampler queue has made"),
+}
+# Optional packages and what brings them; any other ImportError is a bug.
+RESEARCH = "pip install ./research, in a clone of FSampler's repository"
+REMEDIES = {
+    **dict.fromkeys(("fsampler_research", "safetensors", "scipy", "skimage", "matplotlib"), RESEARCH),
+    **dict.fromkeys(("numpy", "PIL", "torchmetrics", "tqdm"), 'pip install "fsampler[compare]"'),
+    **dict.fromkeys(("requests", "websocket"), 'pip install "fsampler[headless]"'),
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """Argparse whose complaints are ValueErrors, so that every complaint leaves through one door."""
+
+    def error(self, message):
+        raise ValueError(f"{message} (see {self.prog} --help)")
+
+
+def parse(argv):
+    """The parsed arguments, and the module that runs them. Raises ValueError for bad ones."""
+    parser = Parser(prog="fsampler", description="Faster diffusion sampling: skip model calls, predict them instead.")
+    parser.add_argument("--version", action="version", version=f"fsampler {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    module = None
+    for name, (path, summary) in COMMANDS.items():
+        command = commands.add_parser(
+            name, help=summary, description=summary, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        )
+        if name in argv[:1]:
+            module = importlib.import_module(path, __package__)
+            module.add_arguments(command)
+    return parser.parse_args(argv), module
+
+
+def main(argv=None):
+    """Run one command and return the exit code."""
+    try:
+        args, module = parse(sys.argv[1:] if argv is None else list(argv))
+        sys.stdout.write(module.run(args) + "\n")
+        sys.stdout.flush()
+    except (ValueError, OSError, FloatingPointError) as error:
+        return _fail(str(error), 2)
+    except ImportError as error:
+        remedy = REMEDIES.get((error.name or "").partition(".")[0])
+        if remedy is None:
+            raise
+        return _fail(f"the package {error.name!r} is missing; install it with: {remedy}", 2)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    return 0
+
+
+def _fail(message, code):
+    sys.stderr.write(f"fsampler: error: {' '.join(message.split())}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""``fsampler convert``: its arguments, the order of its steps, what it prints."""
+
+import argparse
+import os
+import sys
+
+from . import api, convert
+from .read import read
+from .write import default_out, to_text, write
+
+STYLES = ("model", "ksampler")
+
+
+def add_arguments(parser):
+    nothing = argparse.SUPPRESS
+    parser.add_argument("file", metavar="FILE", help="a workflow or a prompt (.json), or a PNG that ComfyUI saved")
+    parser.add_argument(
+        "--mode", default=nothing,
+        help="any mode of the nodes; if not given: balanced, and nodes put in before keep theirs",
+    )  # fmt: skip
+    parser.add_argument(
+        "--style", choices=STYLES, default="model",
+        help="model: a FSampler (model) node before each sampler; ksampler: KSamplers become ours, others as in model",
+    )  # fmt: skip
+    parser.add_argument(
+        "-o", dest="out", metavar="OUT", default=nothing,
+        help="where to write, - for stdout; if not given: NAME.fsampler.json beside FILE (NAME.original.json with "
+        "--revert), which must not exist yet",
+    )  # fmt: skip
+    parser.add_argument(
+        "--revert", action="store_true", default=nothing, help="take out what this command has put in before"
+    )
+
+
+def run(args):
+    """Convert or revert one file; the lines to print. Raises ValueError for whatever cannot be done."""
+    mode, out, reverting = (getattr(args, name, None) for name in ("mode", "out", "revert"))
+    if reverting and mode is not None:
+        raise ValueError(f"--mode {mode} has no meaning with --revert; expected one of the two")
+    values = None if reverting else widget_values(mode)
+    file = read(args.file)
+    form = convert if file.is_ui else api
+    if reverting:
+        outcome = form.revert(file.graph)
+        if not outcome.changed:
+            raise ValueError(f"{args.file!r} holds nothing that fsampler convert put in; expected a file that it wrote")
+    else:
+        outcome = form.convert(file.graph, values, args.style, update=mode is not None)
+        if not outcome.changed and not outcome.already:
+            left = f" ({'; '.join(outcome.left)})" if outcome.left else ""
+            raise ValueError(f"no sampler in {args.file!r} that can have FSampler{left}; expected at least one")
+    lines = outcome.lines()
+    if out == "-":
+        encoding = sys.stdout.encoding or "utf-8"
+        sys.stderr.write("".join(f"{printable(line, sys.stderr)}\n" for line in lines))
+        return to_text(file.data, file.indent, encoding)
+    place = default_out(args.file, reverting) if out is None else out
+    if not outcome.changed and os.path.realpath(place) == os.path.realpath(args.file):
+        lines.append(f"nothing to change in {str(place)!r}")
+    else:
+        write(to_text(file.data, file.indent), place, overwrite=out is not None)
+        lines.append(f"written: {place}")
+    return "\n".join(printable(line, sys.stdout) for line in lines)
+
+
+def widget_values(mode):
+    """The values of the widgets mode and custom_mode that say this mode. Raises the engine's ValueError."""
+    from ...fsampler import DEFAULT_MODE, PAPER_MODES, PRESETS, Config  # imports torch
+
+    text = Config.parse(DEFAULT_MODE if mode is None else mode).mode
+    listed = text == "off" or text in PRESETS or text in PAPER_MODES
+    return [text, ""] if listed else [DEFAULT_MODE, text]
+
+
+def printable(line, stream):
+    """The line without control characters, and without what the stream's encoding lacks."""
+    line = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
+    encoding = stream.encoding or "utf-8"
+    return line.encode(encoding, "backslashreplace").decode(encoding)

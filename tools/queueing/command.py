@@ -1,0 +1,125 @@
+"""``fsampler queue``: its arguments, the order of its steps, what it prints."""
+
+import argparse
+import os
+import threading
+import time
+from pathlib import Path
+
+from . import address
+from .board import Board
+from .plan import Plan, parse_modes, parse_seeds
+from .prompt import read_prompt, seeds_in, set_value
+from .store import Store
+
+TOKEN = "FSAMPLER_TOKEN"
+MODES = "off,balanced,fast"
+TIMEOUT = 600.0
+AGAIN = "what is finished is kept, and the same command goes on from there"
+
+
+def add_arguments(parser):
+    nothing = argparse.SUPPRESS
+    parser.add_argument("file", metavar="FILE", help="a prompt (API format, .json), or a PNG that ComfyUI saved")
+    parser.add_argument(
+        "--server", action="append", metavar="URL", dest="servers", default=nothing,
+        help=f"a ComfyUI; repeat it for more. If not given: {address.DEFAULT}. A bearer token is taken from {TOKEN} in "
+        "the environment and sent to each",
+    )  # fmt: skip
+    parser.add_argument("--modes", default=MODES, help="any modes of the nodes; off is the full run")
+    parser.add_argument("--seeds", default=nothing, help="such as 1-8 or 1,5,9-12; if not given: the file's first seed")
+    parser.add_argument(
+        "--set", action="append", metavar="NODE.INPUT=VALUE", dest="values", default=nothing,
+        help="another value for an input; NODE is an id or a title",
+    )  # fmt: skip
+    parser.add_argument("--out", metavar="DIR", type=Path, default=nothing, help="if not given: out/queue/NAME OF FILE")
+    parser.add_argument(
+        "--timeout", metavar="S", type=float, default=TIMEOUT,
+        help="seconds without a sign of life after which a server counts as hung; loading a model counts",
+    )  # fmt: skip
+
+
+def run(args):
+    """Run what is left of the plan; the lines to print. Raises ValueError for whatever cannot be done."""
+    plan = plan_of(args)
+    if not 0.1 <= args.timeout <= 1e6:
+        raise ValueError(f"--timeout {args.timeout:g}; expected seconds, 0.1 to 1000000")
+    token = os.environ.get(TOKEN) or None
+    if token and not (token.isascii() and token.isprintable() and " " not in token):
+        raise ValueError(f"{TOKEN} holds blanks or other characters that no token has")
+    addresses = address.parse_all(getattr(args, "servers", None))
+    out = getattr(args, "out", None) or Path("out/queue") / Path(args.file).stem
+    with Store(out, token).opened(plan, Path(args.file).name) as store:
+        left = [job for job in plan.jobs if store.finished(job) is None]
+        began = time.monotonic()
+        board = _work(plan, left, store, addresses, args.timeout, token) if left else Board([], {})
+        return _closing(plan, left, board, time.monotonic() - began, out)
+
+
+def plan_of(args):
+    """The ``Plan`` that the arguments say. Raises ValueError."""
+    from ..convert.command import widget_values
+
+    values = [widget_values(mode) for mode in parse_modes(args.modes)]
+    prompt = read_prompt(args.file)
+    for text in getattr(args, "values", None) or []:
+        set_value(prompt, text)
+    if getattr(args, "seeds", None) is not None:
+        seeds = parse_seeds(args.seeds)
+    else:
+        seeds = [prompt[number]["inputs"][key] for number, key in seeds_in(prompt)[:1]] or [0]
+    return Plan(prompt, {custom or mode: [mode, custom] for mode, custom in values}, seeds)
+
+
+def _work(plan, left, store, addresses, timeout, token):
+    from .progress import Progress
+    from .server import Server
+    from .worker import Worker
+
+    servers = [Server(one, token, timeout) for one in addresses]
+    started = {job: store.started(job) for job in left}
+    board = Board(left, {job: place[0] for job, place in started.items() if place})
+    progress = Progress([one.name for one in servers], len(plan.jobs), len(plan.jobs) - len(left))
+    stop = threading.Event()
+    for line in plan.left:
+        progress.say(f"left alone: {line}")
+    far = [one.name for one in servers if not address.is_loopback(one.address) and one.address.startswith("http:")]
+    if token and far:
+        progress.say(f"the token goes to {', '.join(far)} unencrypted; use https or an ssh tunnel")
+    workers = [Worker(server, plan, board, store, progress, stop) for server in servers]
+    try:
+        for worker in workers:
+            worker.start()
+        while any(worker.is_alive() for worker in workers):
+            for worker in workers:
+                worker.join(0.1)
+    except KeyboardInterrupt:
+        progress.say(f"{AGAIN}; a job that a server still runs is fetched then")
+        stop.set()
+        for worker in workers:
+            worker.join(2)
+        raise
+    finally:
+        stop.set()
+        progress.close()
+    for worker in workers:
+        if worker.error is not None:
+            raise worker.error
+        if worker.crashed:
+            raise RuntimeError(f"the thread of {worker.server.name} crashed; its traceback is above; {AGAIN}")
+    return board
+
+
+def _closing(plan, left, board, seconds, out):
+    """The lines to print. Raises ValueError if jobs are left."""
+    gone = "; ".join(f"{name} {why}" for name, why in board.gone.items())
+    if board.waiting:
+        refused = {why for job in board.waiting for why in board.refused[job].values()}
+        said = "; ".join([*sorted(refused)[:3], *([gone] if gone else [])])
+        raise ValueError(f"{len(board.waiting)} of {len(plan.jobs)} jobs are not done: {said}; {AGAIN}")
+    before = len(plan.jobs) - len(left)
+    told = f"{len(plan.jobs)} jobs done" + (f", {before} of them before" if before else "")
+    lines = [told + (f"{f', {len(left)}' if before else ''} in {seconds:.1f} s:" if left else "")]
+    lines += [f"  {name}: {count}" for name, count in board.done.items()]
+    lines += [f"gone: {gone}"] if gone else []
+    return "\n".join([*lines, f"in {out}; to look at them: fsampler compare {str(out)!r}"])
