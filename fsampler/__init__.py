@@ -8,6 +8,16 @@ from .report import Record, Report
 from .sample import begin, sample
 
 __all__ = [
-    "DEFAULT_MODE", "PAPER_MODES", "PRESETS", "VALID_FORMS", "Config", "FullRun", "Record", "Report",
-    "SkippingDenoiser", "begin", "rehearse", "sample",
+    "DEFAULT_MODE",
+    "PAPER_MODES",
+    "PRESETS",
+    "VALID_FORMS",
+    "Config",
+    "FullRun",
+    "Record",
+    "Report",
+    "SkippingDenoiser",
+    "begin",
+    "rehearse",
+    "sample",
 ]

@@ -77,19 +77,41 @@ class Config:
 
 
 _PAPER = dict(
-    order=None, space="residual", nodes="index", protect_first=2, protect_last=1, anchor_interval=4,
-    max_consecutive_skips=2, stabilizer="none", beta=0.9985, gamma=2.0, correct=False,
+    order=None,
+    space="residual",
+    nodes="index",
+    protect_first=2,
+    protect_last=1,
+    anchor_interval=4,
+    max_consecutive_skips=2,
+    stabilizer="none",
+    beta=0.9985,
+    gamma=2.0,
+    correct=False,
 )
 _OURS = _PAPER | dict(
-    space="auto", nodes="sigma", protect_first=OPENING, anchor_interval=0, max_consecutive_skips=5, stabilizer="trend",
+    space="auto",
+    nodes="sigma",
+    protect_first=OPENING,
+    anchor_interval=0,
+    max_consecutive_skips=5,
+    stabilizer="trend",
     correct=True,
 )
 _CHOICES = {
-    "space": ("auto", *SPACES), "nodes": ("sigma", "index"), "stabilizer": STABILIZERS, "correct": (True, False),
+    "space": ("auto", *SPACES),
+    "nodes": ("sigma", "index"),
+    "stabilizer": STABILIZERS,
+    "correct": (True, False),
 }
 _RANGES = {
-    "order": (MIN_ORDER, MAX_ORDER), "protect_first": (0, 100), "protect_last": (0, 100), "anchor_interval": (0, 100),
-    "max_consecutive_skips": (1, 100), "beta": (0.0, 1.0), "gamma": (1.0, 5.0),
+    "order": (MIN_ORDER, MAX_ORDER),
+    "protect_first": (0, 100),
+    "protect_last": (0, 100),
+    "anchor_interval": (0, 100),
+    "max_consecutive_skips": (1, 100),
+    "beta": (0.0, 1.0),
+    "gamma": (1.0, 5.0),
 }
 
 

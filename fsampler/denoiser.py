@@ -162,9 +162,16 @@ class SkippingDenoiser:
     def _situation(self, now):
         ratio = self.sigmas[self.step + 1] / self.sigmas[self.step]
         return Situation(
-            step=self.step, sigmas=self.sigmas, real_steps=tuple(self.real_steps), skips_in_row=self.skips_in_row,
-            gate=gate(now, ratio, self.like[0][1:].numel()), kappas=dict(self.kappas), stiffness=self.stiffness,
-            flow=self.flow, noisy=self.predictor.noisy, changes=self.changes,
+            step=self.step,
+            sigmas=self.sigmas,
+            real_steps=tuple(self.real_steps),
+            skips_in_row=self.skips_in_row,
+            gate=gate(now, ratio, self.like[0][1:].numel()),
+            kappas=dict(self.kappas),
+            stiffness=self.stiffness,
+            flow=self.flow,
+            noisy=self.predictor.noisy,
+            changes=self.changes,
             evaluations=self.sampler.evaluations,
         )
 
@@ -243,6 +250,6 @@ def _read(figures):
     flat = torch.cat([figure.flatten().float() for figure in figures.values()]).tolist()
     lists, start = {}, 0
     for name, figure in figures.items():
-        lists[name] = flat[start:start + figure.numel()]
+        lists[name] = flat[start : start + figure.numel()]
         start += figure.numel()
     return lists

@@ -33,7 +33,7 @@ class History:
     def append(self, sigma, value):
         """Add a REAL value; one at the same sigma is replaced (two nodes that coincide carry no slope)."""
         others = [entry for entry in self.entries if not coincide(entry.sigma, sigma)]
-        self.entries = [*others, Entry(sigma, value)][-self.capacity:]
+        self.entries = [*others, Entry(sigma, value)][-self.capacity :]
 
     def below(self, sigma):
         """Is this sigma lower than every entry's? Not where a sampler has looked ahead (heunpp2), or comes twice."""

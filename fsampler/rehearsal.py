@@ -123,7 +123,7 @@ def _irregular(schedule, found, steps):
 
 def _known(schedule, found, states):
     """The sampler from what ``_run`` returns. Raises ValueError where W would not describe it."""
-    ones, zeros, carried, weights = *states[:, :OTHERS].unbind(dim=1), states[:, OTHERS:OTHERS + len(found)]
+    ones, zeros, carried, weights = *states[:, :OTHERS].unbind(dim=1), states[:, OTHERS : OTHERS + len(found)]
     steps = _steps(schedule, found)
     irregular = _irregular(schedule, found, steps)
     if zeros.any():

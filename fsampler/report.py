@@ -76,8 +76,14 @@ class Report:
     def to_dict(self):
         """Plain data for JSON."""
         return {
-            "mode": self.mode, "steps": self.steps, "calls": self.calls, "evaluations": self.evaluations,
-            "sequence": self.sequence, "estimate": self.estimate, "reasons": self.reasons(), "notes": list(self.notes),
+            "mode": self.mode,
+            "steps": self.steps,
+            "calls": self.calls,
+            "evaluations": self.evaluations,
+            "sequence": self.sequence,
+            "estimate": self.estimate,
+            "reasons": self.reasons(),
+            "notes": list(self.notes),
             "records": [asdict(record) for record in self.records],
         }
 

@@ -1,9 +1,15 @@
 """Other accelerators on the same model, so that the user can be told."""
 
 KNOWN = {
-    "easycache": "EasyCache", "lazycache": "LazyCache", "teacache": "TeaCache", "magcache": "MagCache",
-    "wavespeed": "WaveSpeed", "fbcache": "First Block Cache", "dbcache": "DBCache", "taylorseer": "TaylorSeer",
-}  # fmt: skip
+    "easycache": "EasyCache",
+    "lazycache": "LazyCache",
+    "teacache": "TeaCache",
+    "magcache": "MagCache",
+    "wavespeed": "WaveSpeed",
+    "fbcache": "First Block Cache",
+    "dbcache": "DBCache",
+    "taylorseer": "TaylorSeer",
+}
 
 
 def other_caches(model_options):

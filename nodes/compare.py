@@ -46,14 +46,22 @@ class FSamplerCompare:
 
     @classmethod
     def INPUT_TYPES(cls):
-        return {"required": {
-            "reference": ("IMAGE", {"tooltip": "The images of the full run."}),
-            "image": ("IMAGE", {"tooltip": "The images to judge, as many and as large."}),
-            "gain": ("FLOAT", {
-                "default": 8.0, "min": 1.0, "max": 100.0, "step": 0.5,
-                "tooltip": "Brightness of the heat map: at 8, a difference of 1/8 of the range is white.",
-            }),
-        }}  # fmt: skip
+        return {
+            "required": {
+                "reference": ("IMAGE", {"tooltip": "The images of the full run."}),
+                "image": ("IMAGE", {"tooltip": "The images to judge, as many and as large."}),
+                "gain": (
+                    "FLOAT",
+                    {
+                        "default": 8.0,
+                        "min": 1.0,
+                        "max": 100.0,
+                        "step": 0.5,
+                        "tooltip": "Brightness of the heat map: at 8, a difference of 1/8 of the range is white.",
+                    },
+                ),
+            }
+        }
 
     def compare(self, reference, image, gain):
         reference, image = reference[..., :3].float(), image[..., :3].float()

@@ -32,7 +32,16 @@ class _SkippingKSampler(ModeNode):
 class FSamplerKSampler(_SkippingKSampler):
     core_node = core.KSampler
     core_inputs = (
-        "model", "seed", "steps", "cfg", "sampler_name", "scheduler", "positive", "negative", "latent_image", "denoise",
+        "model",
+        "seed",
+        "steps",
+        "cfg",
+        "sampler_name",
+        "scheduler",
+        "positive",
+        "negative",
+        "latent_image",
+        "denoise",
     )
     DESCRIPTION = "KSampler that skips model calls. With mode off it is ComfyUI's KSampler, bit for bit."
     SEARCH_ALIASES = ["ksampler", "sample", "speed up", "fast ksampler"]
@@ -41,8 +50,19 @@ class FSamplerKSampler(_SkippingKSampler):
 class FSamplerKSamplerAdvanced(_SkippingKSampler):
     core_node = core.KSamplerAdvanced
     core_inputs = (
-        "model", "add_noise", "noise_seed", "steps", "cfg", "sampler_name", "scheduler", "positive", "negative",
-        "latent_image", "start_at_step", "end_at_step", "return_with_leftover_noise",
+        "model",
+        "add_noise",
+        "noise_seed",
+        "steps",
+        "cfg",
+        "sampler_name",
+        "scheduler",
+        "positive",
+        "negative",
+        "latent_image",
+        "start_at_step",
+        "end_at_step",
+        "return_with_leftover_noise",
     )
     DESCRIPTION = (
         "KSampler (Advanced) that skips model calls. In a chain of stages (Wan 2.2 high and low noise) each stage "

@@ -4,16 +4,24 @@ from ..fsampler import DEFAULT_MODE, PAPER_MODES, PRESETS, VALID_FORMS, Config
 
 MODES = [DEFAULT_MODE, *(name for name in PRESETS if name != DEFAULT_MODE), "off", *PAPER_MODES]
 
-MODE = (MODES, {
-    "default": DEFAULT_MODE,
-    "tooltip": "How much may be skipped. quality, balanced, fast and turbo choose the steps by their estimated error: "
-    "from nearly identical to visibly different. off is the plain sampler, bit for bit. hN/sK (predictor of order N, "
-    "K calls, then one skip) and adaptive are the modes of the FSampler paper.",
-})  # fmt: skip
-CUSTOM_MODE = ("STRING", {
-    "default": "",
-    "tooltip": f"Overrides mode when not empty. {VALID_FORMS}",
-})  # fmt: skip
+MODE = (
+    MODES,
+    {
+        "default": DEFAULT_MODE,
+        "tooltip": "How much may be skipped. quality, balanced, fast and turbo choose the steps by their "
+        "estimated error: "
+        "from nearly identical to visibly different. off is the plain sampler, bit for bit. hN/sK "
+        "(predictor of order N, "
+        "K calls, then one skip) and adaptive are the modes of the FSampler paper.",
+    },
+)
+CUSTOM_MODE = (
+    "STRING",
+    {
+        "default": "",
+        "tooltip": f"Overrides mode when not empty. {VALID_FORMS}",
+    },
+)
 SETTINGS = ("FSAMPLER_SETTINGS", {"tooltip": "Options of the engine, from FSampler Settings. Not needed normally."})
 
 

@@ -36,9 +36,12 @@ class OriginalFSampler(_OriginalKSampler):
     DESCRIPTION = "FSampler of the original pack, for old graphs. New ones: KSampler (FSampler)."
     RETURN_TYPES = ("LATENT",)
     FIXED = Skipping(
-        adaptive_mode="learning", smoothing_beta=0.9999, protect_last_steps=3, sigma_aware=True,
+        adaptive_mode="learning",
+        smoothing_beta=0.9999,
+        protect_last_steps=3,
+        sigma_aware=True,
         extrapolate_denoised=True,
-    )  # fmt: skip
+    )
 
     @classmethod
     def INPUT_TYPES(cls):
@@ -48,15 +51,34 @@ class OriginalFSampler(_OriginalKSampler):
         }
 
     def sample(
-        self, model, positive, negative, latent_image, seed, steps, cfg, scheduler, sampler, skip_mode,
-        add_noise=0.0, denoise=1.0, verbose=False, **_unknown,
-    ):  # fmt: skip
+        self,
+        model,
+        positive,
+        negative,
+        latent_image,
+        seed,
+        steps,
+        cfg,
+        scheduler,
+        sampler,
+        skip_mode,
+        add_noise=0.0,
+        denoise=1.0,
+        verbose=False,
+        **_unknown,
+    ):
         return self.run(
             bare_sampler(sampler, add_noise, "gaussian", official=True),
             dataclasses.replace(self.FIXED, skip_mode=skip_mode),
             sigmas_of(model, scheduler, steps, denoise, official=False),
-            verbose, model=model, latent_image=latent_image, seed=seed, cfg=cfg, positive=positive, negative=negative,
-        )[:1]  # fmt: skip
+            verbose,
+            model=model,
+            latent_image=latent_image,
+            seed=seed,
+            cfg=cfg,
+            positive=positive,
+            negative=negative,
+        )[:1]
 
 
 class OriginalFSamplerAdvanced(_OriginalKSampler):
@@ -81,16 +103,37 @@ class OriginalFSamplerAdvanced(_OriginalKSampler):
         }
 
     def sample(
-        self, model, positive, negative, latent_image, seed, steps, cfg, scheduler, sampler, start_at_step=-1,
-        end_at_step=-1, add_noise=0.0, noise_type="whitened", denoise=1.0, verbose=False, official_comfy=True,
+        self,
+        model,
+        positive,
+        negative,
+        latent_image,
+        seed,
+        steps,
+        cfg,
+        scheduler,
+        sampler,
+        start_at_step=-1,
+        end_at_step=-1,
+        add_noise=0.0,
+        noise_type="whitened",
+        denoise=1.0,
+        verbose=False,
+        official_comfy=True,
         **inputs,
-    ):  # fmt: skip
+    ):
         return self.run(
             bare_sampler(sampler, add_noise, noise_type, official_comfy),
             Skipping.of(inputs),
             sliced(sigmas_of(model, scheduler, steps, denoise, official_comfy), start_at_step, end_at_step),
-            verbose, model=model, latent_image=latent_image, seed=seed, cfg=cfg, positive=positive, negative=negative,
-        )  # fmt: skip
+            verbose,
+            model=model,
+            latent_image=latent_image,
+            seed=seed,
+            cfg=cfg,
+            positive=positive,
+            negative=negative,
+        )
 
 
 def sliced(sigmas, start, end):
@@ -113,12 +156,15 @@ class OriginalFSamplerSelect(_Original):
 
     @classmethod
     def INPUT_TYPES(cls):
-        return {"required": widgets(
-            "model steps scheduler sampler denoise skip_mode skip_indices adaptive_mode smoothing_beta "
-            "protect_first_steps protect_last_steps anchor_interval max_consecutive_skips add_noise noise_type verbose "
-            "no_grad official_comfy sigma_aware extrapolate_denoised",
-            denoise={"step": 0.01},
-        )}  # fmt: skip
+        return {
+            "required": widgets(
+                "model steps scheduler sampler denoise skip_mode skip_indices adaptive_mode smoothing_beta "
+                "protect_first_steps protect_last_steps anchor_interval max_consecutive_skips add_noise "
+                "noise_type verbose "
+                "no_grad official_comfy sigma_aware extrapolate_denoised",
+                denoise={"step": 0.01},
+            )
+        }
 
     def get_sampler(
         self, model, steps, scheduler, sampler, denoise, add_noise, noise_type, official_comfy, verbose=False, **inputs

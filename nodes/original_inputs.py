@@ -2,20 +2,58 @@
 interface, so that graphs saved with it load; the words are ours."""
 
 SCHEDULERS = [
-    "simple", "normal", "sgm_uniform", "ddim_uniform", "beta", "linear_quadratic", "karras", "exponential",
-    "polyexponential", "vp", "laplace", "kl_optimal", "beta57", "bong_tangent", "bong_tangent_2",
-    "bong_tangent_2_simple", "constant", "fibonacci", "fibonacci_rev",
-]  # fmt: skip
+    "simple",
+    "normal",
+    "sgm_uniform",
+    "ddim_uniform",
+    "beta",
+    "linear_quadratic",
+    "karras",
+    "exponential",
+    "polyexponential",
+    "vp",
+    "laplace",
+    "kl_optimal",
+    "beta57",
+    "bong_tangent",
+    "bong_tangent_2",
+    "bong_tangent_2_simple",
+    "constant",
+    "fibonacci",
+    "fibonacci_rev",
+]
 SAMPLERS = [
-    "euler", "res_2m", "res_2s", "ddim", "dpmpp_2m", "dpmpp_2s", "lms", "res_multistep", "res_multistep_ancestral",
-    "heun", "gradient_estimation",
-]  # fmt: skip
+    "euler",
+    "res_2m",
+    "res_2s",
+    "ddim",
+    "dpmpp_2m",
+    "dpmpp_2s",
+    "lms",
+    "res_multistep",
+    "res_multistep_ancestral",
+    "heun",
+    "gradient_estimation",
+]
 SKIP_MODES = [
-    "none", "h2/s2", "h2/s3", "h2/s4", "h2/s5", "h3/s3", "h3/s4", "h3/s5", "h4/s4", "h4/s5", "adaptive",
-]  # fmt: skip
+    "none",
+    "h2/s2",
+    "h2/s3",
+    "h2/s4",
+    "h2/s5",
+    "h3/s3",
+    "h3/s4",
+    "h3/s5",
+    "h4/s4",
+    "h4/s5",
+    "adaptive",
+]
 STABILIZERS = {
-    "none": "none", "learning": "learning", "grad_est": "gradient", "learn+grad_est": "learning+gradient",
-}  # fmt: skip
+    "none": "none",
+    "learning": "learning",
+    "grad_est": "gradient",
+    "learn+grad_est": "learning+gradient",
+}
 
 
 def _number(kind, default, least, most, tooltip, **more):
@@ -48,31 +86,49 @@ WIDGETS = {
         "last change, by a quarter at most.",
     ),
     "smoothing_beta": _number(
-        "FLOAT", 0.999, 0.0, 0.9999, "Memory of the learned ratio; 0 keeps none.", step=0.0001,
+        "FLOAT",
+        0.999,
+        0.0,
+        0.9999,
+        "Memory of the learned ratio; 0 keeps none.",
+        step=0.0001,
     ),
     "skip_mode": _choice(
         SKIP_MODES,
         "hN/sK: K model calls, then one step predicted from the last N. adaptive: a step is predicted while two "
         "predictions of different order agree.",
     ),
-    "skip_indices": ("STRING", {
-        "default": "", "multiline": False,
-        "tooltip": "Steps to skip, counted from 0 in what start and end leave: h2, 3, 4, 7. An hN picks the predictor. "
-        "Replaces skip_mode and everything that belongs to it. Steps 0 and 1 are never skipped.",
-    }),
+    "skip_indices": (
+        "STRING",
+        {
+            "default": "",
+            "multiline": False,
+            "tooltip": "Steps to skip, counted from 0 in what start and end leave: h2, 3, 4, 7. An hN "
+            "picks the predictor. "
+            "Replaces skip_mode and everything that belongs to it. Steps 0 and 1 are never skipped.",
+        },
+    ),
     "anchor_interval": _number("INT", 4, 0, 100, "adaptive only: a model call every so many steps, 0 for none."),
     "max_consecutive_skips": _number("INT", 4, 1, 100, "adaptive only: most predicted steps in a row."),
     "start_at_step": _number("INT", -1, -1, 10000, "First step of the schedule to make; -1: from the beginning."),
     "end_at_step": _number(
-        "INT", -1, -1, 10000, "Index of the sigma to end at, which becomes 0; -1: the whole schedule.",
+        "INT",
+        -1,
+        -1,
+        10000,
+        "Index of the sigma to end at, which becomes 0; -1: the whole schedule.",
     ),
     "add_noise": _number(
-        "FLOAT", 0.0, 0.0, 1.0,
+        "FLOAT",
+        0.0,
+        0.0,
+        1.0,
         "Fresh noise in every step: 0 none, 1 full ancestral. lms, heun and gradient_estimation have no such form.",
         step=0.01,
     ),
     "noise_type": _choice(
-        ["whitened", "gaussian"], "Fresh noise with mean 0 and deviation 1 in every image and step, or as it is drawn.",
+        ["whitened", "gaussian"],
+        "Fresh noise with mean 0 and deviation 1 in every image and step, or as it is drawn.",
     ),
     "denoise": _number("FLOAT", 1.0, 0.0, 1.0, "Below 1, only the last part of a longer schedule; 0 does nothing."),
     "verbose": _switch(False, "Log every step, at level DEBUG."),
@@ -84,7 +140,7 @@ WIDGETS = {
     ),
     "sigma_aware": _switch(False, "Extrapolate against the noise level, not the step number."),
     "extrapolate_denoised": _switch(False, "Extrapolate the denoised image, not its distance from the noisy one."),
-}  # fmt: skip
+}
 
 
 def widgets(names, **changed):

@@ -16,9 +16,14 @@ from .solver import solver_sampler
 logger = logging.getLogger(__name__)
 
 SOLVERS = {
-    "euler": "euler", "ddim": "ddim", "dpmpp_2m": "dpmpp_2m", "dpmpp_2s": "dpmpp_2s", "res_2m": "res_2m",
-    "res_2s": "res_2s", "lms": "ab2",  # of order 2, as the original's
-}  # fmt: skip
+    "euler": "euler",
+    "ddim": "ddim",
+    "dpmpp_2m": "dpmpp_2m",
+    "dpmpp_2s": "dpmpp_2s",
+    "res_2m": "res_2m",
+    "res_2s": "res_2s",
+    "lms": "ab2",  # of order 2, as the original's
+}
 RES_MULTISTEP = ("res_multistep", "res_multistep_ancestral")  # the same there, add_noise tells them apart
 NOISELESS = ("lms", "heun", "gradient_estimation")
 

@@ -29,11 +29,17 @@ class FSamplerReport:
     def INPUT_TYPES(cls):
         return {
             "required": {"report": ("FSAMPLER_REPORT", {"tooltip": "From any FSampler node."})},
-            "optional": {"latent": ("LATENT", {
-                "tooltip": "The sampler's result. Needed with FSampler (model), FSampler Sampler and FSampler Solver, "
-                "whose report comes before the run: it makes this node wait.",
-            })},
-        }  # fmt: skip
+            "optional": {
+                "latent": (
+                    "LATENT",
+                    {
+                        "tooltip": "The sampler's result. Needed with FSampler (model), FSampler Sampler "
+                        "and FSampler Solver, "
+                        "whose report comes before the run: it makes this node wait.",
+                    },
+                )
+            },
+        }
 
     @classmethod
     def IS_CHANGED(cls, **inputs):

@@ -40,7 +40,8 @@ class FSamplerSampler(ModeNode):
     RETURN_TYPES = ("SAMPLER", "FSAMPLER_REPORT")
     RETURN_NAMES = ("sampler", "report")
     OUTPUT_TOOLTIPS = (
-        "The sampler, with skipping.", "What the runs with this sampler did; connect it to FSampler Report.",
+        "The sampler, with skipping.",
+        "What the runs with this sampler did; connect it to FSampler Report.",
     )
 
     @classmethod

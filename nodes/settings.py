@@ -26,38 +26,57 @@ class FSamplerSettings:
 
     @classmethod
     def INPUT_TYPES(cls):
-        return {"required": {
-            "order": _choice(
-                ["2", "3", "4"], "Real values a prediction runs through: 2 is a line, 3 a parabola, 4 a cubic.",
-            ),
-            "space": _choice(
-                ["auto", *SPACES],
-                "What is extrapolated. auto: epsilon, and denoised once the sampler adds noise. The paper: residual.",
-            ),
-            "nodes": _choice(
-                ["sigma", "index"], "What the polynomial runs over: the noise level, or the paper's step number.",
-            ),
-            "protect_first": _number("INT", 0, 100, 1, "Steps at the start that are never skipped."),
-            "protect_last": _number(
-                "INT", 0, 100, 1, "Steps at the end that are never skipped; none where leftover noise is handed on.",
-            ),
-            "anchor_interval": _number(
-                "INT", 0, 100, 1, "Mode adaptive: a real call every so many steps, 0 for no such calls.",
-            ),
-            "max_consecutive_skips": _number(
-                "INT", 1, 100, 1, "Longest run of skipped steps. calls:N goes past it when N asks for more.",
-            ),
-            "stabilizer": _choice(
-                STABILIZERS,
-                "trend: the share of the last trend that came true scales the next one (ours). learning divides by a "
-                "learned ratio of norms, gradient overshoots along the last change (the paper's).",
-            ),
-            "beta": _number("FLOAT", 0.0, 1.0, 0.0001, "Memory of the learning stabilizer."),
-            "gamma": _number("FLOAT", 1.0, 5.0, 0.1, "Strength of the gradient stabilizer."),
-            "correct": _choice(
-                ["on", "off"], "Correct the state after skipped steps. Never done where the sampler adds noise.",
-            ),
-        }}  # fmt: skip
+        return {
+            "required": {
+                "order": _choice(
+                    ["2", "3", "4"],
+                    "Real values a prediction runs through: 2 is a line, 3 a parabola, 4 a cubic.",
+                ),
+                "space": _choice(
+                    ["auto", *SPACES],
+                    "What is extrapolated. auto: epsilon, and denoised once the sampler adds noise. The "
+                    "paper: residual.",
+                ),
+                "nodes": _choice(
+                    ["sigma", "index"],
+                    "What the polynomial runs over: the noise level, or the paper's step number.",
+                ),
+                "protect_first": _number("INT", 0, 100, 1, "Steps at the start that are never skipped."),
+                "protect_last": _number(
+                    "INT",
+                    0,
+                    100,
+                    1,
+                    "Steps at the end that are never skipped; none where leftover noise is handed on.",
+                ),
+                "anchor_interval": _number(
+                    "INT",
+                    0,
+                    100,
+                    1,
+                    "Mode adaptive: a real call every so many steps, 0 for no such calls.",
+                ),
+                "max_consecutive_skips": _number(
+                    "INT",
+                    1,
+                    100,
+                    1,
+                    "Longest run of skipped steps. calls:N goes past it when N asks for more.",
+                ),
+                "stabilizer": _choice(
+                    STABILIZERS,
+                    "trend: the share of the last trend that came true scales the next one (ours). "
+                    "learning divides by a "
+                    "learned ratio of norms, gradient overshoots along the last change (the paper's).",
+                ),
+                "beta": _number("FLOAT", 0.0, 1.0, 0.0001, "Memory of the learning stabilizer."),
+                "gamma": _number("FLOAT", 1.0, 5.0, 0.1, "Strength of the gradient stabilizer."),
+                "correct": _choice(
+                    ["on", "off"],
+                    "Correct the state after skipped steps. Never done where the sampler adds noise.",
+                ),
+            }
+        }
 
     def collect(self, order, correct, **options):
         given = {name: value for name, value in options.items() if value not in (AS_MODE, -1)}

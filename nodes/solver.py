@@ -63,21 +63,35 @@ class FSamplerSolver(ModeNode):
     def INPUT_TYPES(cls):
         return {
             "required": {
-                "solver": (list(SOLVERS), {
-                    "tooltip": "dpmpp_2s and res_2s call the model twice a step, the others once.",
-                }),
-                "eta": ("FLOAT", {
-                    "default": 0.0, "min": 0.0, "max": 1.0, "step": 0.01,
-                    "tooltip": "Fresh noise each step: 0 none, 1 full ancestral. lms and ab2 have no such form.",
-                }),
-                "order": ("INT", {
-                    "default": MAX_ORDER, "min": 1, "max": MAX_ORDER,
-                    "tooltip": "Order of lms; the others have their own.",
-                }),
+                "solver": (
+                    list(SOLVERS),
+                    {
+                        "tooltip": "dpmpp_2s and res_2s call the model twice a step, the others once.",
+                    },
+                ),
+                "eta": (
+                    "FLOAT",
+                    {
+                        "default": 0.0,
+                        "min": 0.0,
+                        "max": 1.0,
+                        "step": 0.01,
+                        "tooltip": "Fresh noise each step: 0 none, 1 full ancestral. lms and ab2 have no such form.",
+                    },
+                ),
+                "order": (
+                    "INT",
+                    {
+                        "default": MAX_ORDER,
+                        "min": 1,
+                        "max": MAX_ORDER,
+                        "tooltip": "Order of lms; the others have their own.",
+                    },
+                ),
                 "mode": MODE,
             },
             "optional": cls.OPTIONAL,
-        }  # fmt: skip
+        }
 
     def build(self, solver, eta, order, mode, custom_mode="", settings=None):
         reports = Reports()

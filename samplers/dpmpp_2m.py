@@ -14,9 +14,18 @@ def _moments(span):
 
 
 def sample_dpmpp_2m(
-    model, x, sigmas, extra_args=None, callback=None, disable=None,
-    *, eta=0.0, s_noise=1.0, noise_sampler=None, flow=False,
-):  # fmt: skip
+    model,
+    x,
+    sigmas,
+    extra_args=None,
+    callback=None,
+    disable=None,
+    *,
+    eta=0.0,
+    s_noise=1.0,
+    noise_sampler=None,
+    flow=False,
+):
     """Second order, one model call a step: Euler with denoised + h / (2 h_last) (denoised - denoised_last).
 
     DPM-Solver++ (arXiv 2211.01095), Algorithm 2; eta > 0 gives SDE-DPM-Solver++ (2M) of the same paper.

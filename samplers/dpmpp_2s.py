@@ -6,9 +6,19 @@ from .two_stage import two_stage
 
 
 def sample_dpmpp_2s(
-    model, x, sigmas, extra_args=None, callback=None, disable=None,
-    *, r=0.5, eta=0.0, s_noise=1.0, noise_sampler=None, flow=False,
-):  # fmt: skip
+    model,
+    x,
+    sigmas,
+    extra_args=None,
+    callback=None,
+    disable=None,
+    *,
+    r=0.5,
+    eta=0.0,
+    s_noise=1.0,
+    noise_sampler=None,
+    flow=False,
+):
     """Second order, two model calls a step (one on a step to sigma 0): weight 1 / (2 r) on the stage at fraction r.
 
     DPM-Solver++ (arXiv 2211.01095), Algorithm 1.

@@ -12,18 +12,36 @@ def _moments(span):
 
 
 def sample_res_2m(
-    model, x, sigmas, extra_args=None, callback=None, disable=None,
-    *, eta=0.0, s_noise=1.0, noise_sampler=None, flow=False,
-):  # fmt: skip
+    model,
+    x,
+    sigmas,
+    extra_args=None,
+    callback=None,
+    disable=None,
+    *,
+    eta=0.0,
+    s_noise=1.0,
+    noise_sampler=None,
+    flow=False,
+):
     """Second order, one model call a step: the multistep scheme of RES (arXiv 2308.02157)."""
     noise = Noise(eta, s_noise, noise_sampler, flow, sde_keep)
     return solve(exponential_adams(_moments), model, x, sigmas, extra_args, callback, noise, memory=2)
 
 
 def sample_res_3m(
-    model, x, sigmas, extra_args=None, callback=None, disable=None,
-    *, eta=0.0, s_noise=1.0, noise_sampler=None, flow=False,
-):  # fmt: skip
+    model,
+    x,
+    sigmas,
+    extra_args=None,
+    callback=None,
+    disable=None,
+    *,
+    eta=0.0,
+    s_noise=1.0,
+    noise_sampler=None,
+    flow=False,
+):
     """Third order, one model call a step, started by orders 1 and 2.
 
     Exponential Adams methods of Hochbruck & Ostermann, Exponential integrators (Acta Numerica 2010), on the linear part

@@ -21,7 +21,7 @@ def test_a_step_at_which_the_model_changes_is_real_and_so_is_the_next(mode):
     _, plain = run(mode, schedule(20))
     change = plain.sequence.index("S", 6)  # a step it would have skipped
     _, report = run(mode, schedule(20), changes={change})
-    assert report.sequence[change:change + 2] == "RR" and report.records[change].reason == "the model changes"
+    assert report.sequence[change : change + 2] == "RR" and report.records[change].reason == "the model changes"
     assert "S" in report.sequence[change:]  # it goes on skipping with what came after
 
 
@@ -35,7 +35,7 @@ def test_forget_does_the_same_from_outside(mode):
             denoiser.forget()
 
     _, report = run(mode, schedule(20), during=during)
-    assert report.sequence[:change] == plain.sequence[:change] and report.sequence[change:change + 2] == "RR"
+    assert report.sequence[:change] == plain.sequence[:change] and report.sequence[change : change + 2] == "RR"
     assert report.records[change].reason == "the model changes"
 
 
@@ -68,7 +68,7 @@ def test_a_budget_is_kept_over_a_change(calls):
 def test_an_open_end_may_be_skipped_and_a_closed_one_is_not(mode):
     """Some places to cut the schedule let the last step be skipped; the same steps run to 0 never do."""
     whole = schedule(30)
-    assert "S" in {run(mode, whole[:steps + 1])[1].sequence[-1] for steps in range(14, 24)}
+    assert "S" in {run(mode, whole[: steps + 1])[1].sequence[-1] for steps in range(14, 24)}
     for steps in range(14, 24):
         assert run(mode, torch.cat([whole[:steps], whole[-1:]]))[1].sequence[-1] == "R"
 

@@ -17,10 +17,19 @@ def test_cadence(order, k):
     assert config.order == order and config.mode == f"h{order}/s{k}"
 
 
-@pytest.mark.parametrize("text, order, indices", [
-    ("h2, 3, 4, 7", 2, (3, 4, 7)), ("3 6 8", 2, (3, 6, 8)), ("h4,9", 4, (9,)), ("h3 5 2,2", 3, (2, 5)), ("5", 2, (5,)),
-    (" H3 ,7 ", 3, (7,)), ("3,,4", 2, (3, 4)), ("0, 9999", 2, (0, 9999)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, order, indices",
+    [
+        ("h2, 3, 4, 7", 2, (3, 4, 7)),
+        ("3 6 8", 2, (3, 6, 8)),
+        ("h4,9", 4, (9,)),
+        ("h3 5 2,2", 3, (2, 5)),
+        ("5", 2, (5,)),
+        (" H3 ,7 ", 3, (7,)),
+        ("3,,4", 2, (3, 4)),
+        ("0, 9999", 2, (0, 9999)),
+    ],
+)
 def test_indices(text, order, indices):
     config = Config.parse(text)
     assert config.policy == AtIndices(indices) and config.order == order
@@ -76,23 +85,59 @@ def test_ours_have_ours(mode):
 LIST = "a mode's name or a list of step numbers"
 CALLS, TOLERANCE = "a number of calls from 1, or a percentage from 1% to 100%", "a tolerance above 0 and below 1"
 BAD_MODES = [
-    ("h2/x3", 3, "hN/sK"), ("h2/", 3, "hN/sK"), ("h/s2", 1, "hN/sK"), ("h2s3/", 2, "hN/sK"),
-    ("/", 0, "hN/sK"), ("x2/s2", 0, "hN/sK"),
-    ("h2/s2 ", None, None), ("h2/s2x", 5, "hN/sK"), ("  h2/s2x", 7, "hN/sK"), ("h2/s-1", 4, "hN/sK"),
-    ("h1/s2", 1, "an order N from 2 to 4"), ("h5/s2", 1, "an order N from 2 to 4"),
+    ("h2/x3", 3, "hN/sK"),
+    ("h2/", 3, "hN/sK"),
+    ("h/s2", 1, "hN/sK"),
+    ("h2s3/", 2, "hN/sK"),
+    ("/", 0, "hN/sK"),
+    ("x2/s2", 0, "hN/sK"),
+    ("h2/s2 ", None, None),
+    ("h2/s2x", 5, "hN/sK"),
+    ("  h2/s2x", 7, "hN/sK"),
+    ("h2/s-1", 4, "hN/sK"),
+    ("h1/s2", 1, "an order N from 2 to 4"),
+    ("h5/s2", 1, "an order N from 2 to 4"),
     ("h22/s2", 1, "an order N from 2 to 4"),
-    ("h2/s0", 4, "K from 1 to 99 calls"), ("h2/s100", 4, "K from 1 to 99 calls"),
-    ("auto:", 5, TOLERANCE), ("auto:0", 5, TOLERANCE), ("auto:1", 5, TOLERANCE), ("auto:-0.1", 5, TOLERANCE),
-    ("auto:nan", 5, TOLERANCE), ("auto:inf", 5, TOLERANCE), ("auto:1e-999", 5, TOLERANCE), (" auto:x", 6, TOLERANCE),
-    ("auto:0.1 ", None, None), ("auto: 0.1", 5, TOLERANCE), ("auto:0.0.4", 5, TOLERANCE),
-    ("calls:", 6, CALLS), ("calls:0", 6, CALLS), ("calls:-3", 6, CALLS), ("calls:0%", 6, CALLS),
+    ("h2/s0", 4, "K from 1 to 99 calls"),
+    ("h2/s100", 4, "K from 1 to 99 calls"),
+    ("auto:", 5, TOLERANCE),
+    ("auto:0", 5, TOLERANCE),
+    ("auto:1", 5, TOLERANCE),
+    ("auto:-0.1", 5, TOLERANCE),
+    ("auto:nan", 5, TOLERANCE),
+    ("auto:inf", 5, TOLERANCE),
+    ("auto:1e-999", 5, TOLERANCE),
+    (" auto:x", 6, TOLERANCE),
+    ("auto:0.1 ", None, None),
+    ("auto: 0.1", 5, TOLERANCE),
+    ("auto:0.0.4", 5, TOLERANCE),
+    ("calls:", 6, CALLS),
+    ("calls:0", 6, CALLS),
+    ("calls:-3", 6, CALLS),
+    ("calls:0%", 6, CALLS),
     ("calls:101%", 6, CALLS),
-    ("calls:12.5", 6, CALLS), ("calls:%", 6, CALLS), ("calls:5%%", 6, CALLS), ("\tcalls:x", 7, CALLS),
-    ("", 0, LIST), ("   ", 3, LIST), (",", 0, LIST), ("none", 0, LIST), ("h2", 0, LIST), ("h2,", 0, LIST),
+    ("calls:12.5", 6, CALLS),
+    ("calls:%", 6, CALLS),
+    ("calls:5%%", 6, CALLS),
+    ("\tcalls:x", 7, CALLS),
+    ("", 0, LIST),
+    ("   ", 3, LIST),
+    (",", 0, LIST),
+    ("none", 0, LIST),
+    ("h2", 0, LIST),
+    ("h2,", 0, LIST),
     ("h5, 3", 0, LIST),
-    ("h2, x", 4, LIST), ("3, 4, h2", 6, LIST), ("h2, 3, -4", 7, LIST), ("3, 4.5", 3, LIST), (" 3 12345", 3, LIST),
-    ("h2 h3 4", 3, LIST), ("fast:0.1", 0, LIST), ("turbo mode", 0, LIST), ("off, 3", 0, LIST), ("автo", 0, LIST),
-]  # fmt: skip
+    ("h2, x", 4, LIST),
+    ("3, 4, h2", 6, LIST),
+    ("h2, 3, -4", 7, LIST),
+    ("3, 4.5", 3, LIST),
+    (" 3 12345", 3, LIST),
+    ("h2 h3 4", 3, LIST),
+    ("fast:0.1", 0, LIST),
+    ("turbo mode", 0, LIST),
+    ("off, 3", 0, LIST),
+    ("автo", 0, LIST),
+]
 
 
 @pytest.mark.parametrize("text, position, expected", [case for case in BAD_MODES if case[1] is not None])
@@ -132,13 +177,20 @@ def test_a_mode_that_is_no_text_is_refused(mode):
 
 
 RANGES = {
-    "order": (2, 4), "protect_first": (0, 100), "protect_last": (0, 100), "anchor_interval": (0, 100),
-    "max_consecutive_skips": (1, 100), "beta": (0.0, 1.0), "gamma": (1.0, 5.0),
-}  # fmt: skip
+    "order": (2, 4),
+    "protect_first": (0, 100),
+    "protect_last": (0, 100),
+    "anchor_interval": (0, 100),
+    "max_consecutive_skips": (1, 100),
+    "beta": (0.0, 1.0),
+    "gamma": (1.0, 5.0),
+}
 CHOICES = {
-    "space": ("auto", "epsilon", "residual", "denoised"), "nodes": ("sigma", "index"), "correct": (True, False),
+    "space": ("auto", "epsilon", "residual", "denoised"),
+    "nodes": ("sigma", "index"),
+    "correct": (True, False),
     "stabilizer": ("none", "trend", "learning", "gradient", "learning+gradient"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("mode", ["h2/s2", "auto", "adaptive", "calls:9", "3, 4", "off"])

@@ -31,12 +31,18 @@ def node(number, kind, inputs=None, outputs=(), at=None, **more):
         widget = {"widget": {"name": name}} if type_ in ("INT", "FLOAT", "COMBO") else {}
         slots.append({"name": name, "type": type_, **widget, "link": None, "source": source})
     return {
-        "id": number, "type": kind, "pos": list(at or (400 * number, 100)), "size": [300, 200], "flags": {},
-        "order": number, "mode": 0, "inputs": slots,
+        "id": number,
+        "type": kind,
+        "pos": list(at or (400 * number, 100)),
+        "size": [300, 200],
+        "flags": {},
+        "order": number,
+        "mode": 0,
+        "inputs": slots,
         "outputs": [{"name": type_, "type": type_, "links": None} for type_ in outputs],
         "properties": {"Node name for S&R": kind, "cnr_id": "comfy-core", "ver": "0.3.64"},
         "widgets_values": list(VALUES.get(kind, ["x"])),
-    } | more  # fmt: skip
+    } | more
 
 
 def wire(nodes, first=1, as_objects=False, borders=((), ())):
@@ -68,10 +74,18 @@ def workflow(*nodes, subgraphs=(), groups=(), **more):
     nodes = list(nodes)
     table = wire(nodes)
     form = {
-        "id": "0", "revision": 0, "last_node_id": max(n["id"] for n in nodes), "last_link_id": len(table),
-        "nodes": nodes, "links": table, "groups": list(groups),
-        "definitions": {"subgraphs": list(subgraphs)}, "config": {}, "extra": {"ds": {"scale": 1}}, "version": 0.4,
-    } | more  # fmt: skip
+        "id": "0",
+        "revision": 0,
+        "last_node_id": max(n["id"] for n in nodes),
+        "last_link_id": len(table),
+        "nodes": nodes,
+        "links": table,
+        "groups": list(groups),
+        "definitions": {"subgraphs": list(subgraphs)},
+        "config": {},
+        "extra": {"ds": {"scale": 1}},
+        "version": 0.4,
+    } | more
     assert not problems(form)
     return form
 
@@ -83,11 +97,22 @@ def subgraph(name, nodes, takes=(), gives=()):
     table = wire(nodes, as_objects=True, borders=(inputs, outputs))
     state = {"lastGroupId": 0, "lastNodeId": max(n["id"] for n in nodes), "lastLinkId": len(table), "lastRerouteId": 0}
     return {
-        "id": name, "version": 1, "state": state, "revision": 0, "config": {}, "name": f"The {name}",
+        "id": name,
+        "version": 1,
+        "state": state,
+        "revision": 0,
+        "config": {},
+        "name": f"The {name}",
         "inputNode": {"id": -10, "bounding": [-200, 0, 120, 80]},
         "outputNode": {"id": -20, "bounding": [4000, 0, 120, 80]},
-        "inputs": inputs, "outputs": outputs, "widgets": [], "nodes": nodes, "groups": [], "links": table, "extra": {},
-    }  # fmt: skip
+        "inputs": inputs,
+        "outputs": outputs,
+        "widgets": [],
+        "nodes": nodes,
+        "groups": [],
+        "links": table,
+        "extra": {},
+    }
 
 
 def loader(number=1, **more):
@@ -134,23 +159,26 @@ WORKFLOWS = {
         loader(), ksampler(2, (1, 0)), ksampler(3, (1, 0), latent=(2, 0)), ksampler(4, (1, 0), "KSamplerAdvanced")
     ),
     "two stages": workflow(
-        node(1, "UNETLoader", {}, (MODEL,)), node(2, "UNETLoader", {}, (MODEL,)),
-        ksampler(3, (1, 0), "KSamplerAdvanced"), ksampler(4, (2, 0), "KSamplerAdvanced", (3, 0)),
+        node(1, "UNETLoader", {}, (MODEL,)),
+        node(2, "UNETLoader", {}, (MODEL,)),
+        ksampler(3, (1, 0), "KSamplerAdvanced"),
+        ksampler(4, (2, 0), "KSamplerAdvanced", (3, 0)),
     ),
     "guider": workflow(loader(), guider(2, (1, 0)), guided(3, (2, 0))),
     "custom": workflow(
         loader(), node(2, "SamplerCustom", {"model": (MODEL, (1, 0)), "sampler": ("SAMPLER", None)}, (LATENT, LATENT))
     ),
     "two models in one guider": workflow(
-        loader(), loader(2),
+        loader(),
+        loader(2),
         node(3, "DualModelGuider", {"model_negative": (MODEL, (2, 0)), "model": (MODEL, (1, 0))}, ("GUIDER",)),
     ),
     "reroute": workflow(loader(), node(2, "Reroute", {"": ("*", (1, 0))}, (MODEL,)), ksampler(3, (2, 0))),
-    "native reroute": plain() | {
-        "extra": {"reroutes": [{"id": 1, "pos": [1, 2], "linkIds": [1]}], "linkExtensions": [{"id": 1, "parentId": 1}]}
-    },
+    "native reroute": plain()
+    | {"extra": {"reroutes": [{"id": 1, "pos": [1, 2], "linkIds": [1]}], "linkExtensions": [{"id": 1, "parentId": 1}]}},
     "primitive": workflow(
-        loader(), node(2, "PrimitiveNode", {}, ("INT",)),
+        loader(),
+        node(2, "PrimitiveNode", {}, ("INT",)),
         ksampler(3, (1, 0), extra={"seed": ("INT", (2, 0)), "steps": ("INT", None), "denoise": ("FLOAT", (2, 0))}),
     ),
     "muted": workflow(loader(mode=2), ksampler(2, (1, 0), mode=2), ksampler(3, (1, 0), mode=4)),
@@ -168,22 +196,28 @@ WORKFLOWS = {
     "no counters": {k: v for k, v in plain().items() if not k.startswith("last_")},
     "subgraph": workflow(loader(), instance(2, "sampling", (1, 0)), subgraphs=[inner()]),
     "subgraph used twice, top sampler": workflow(
-        loader(), instance(2, "sampling", (1, 0)), instance(3, "sampling", (1, 0)), ksampler(4, (1, 0)),
+        loader(),
+        instance(2, "sampling", (1, 0)),
+        instance(3, "sampling", (1, 0)),
+        ksampler(4, (1, 0)),
         subgraphs=[inner()],
     ),
     "subgraph that loads": workflow(
-        instance(2, "loading", None), ksampler(3, (2, 0)),
+        instance(2, "loading", None),
+        ksampler(3, (2, 0)),
         subgraphs=[subgraph("loading", [loader(20)], [("model", MODEL)], [("LATENT", LATENT, (20, 0))])],
     ),
     "group": workflow(
-        loader(), ksampler(2, (1, 0)),
+        loader(),
+        ksampler(2, (1, 0)),
         groups=[{"title": "g", "bounding": [750, 20, 400, 320]}, {"title": "h", "bounding": [0] * 4}],
     ),
     "full group": workflow(
-        loader(at=(380, 100)), ksampler(2, (1, 0), at=(700, 100)),
+        loader(at=(380, 100)),
+        ksampler(2, (1, 0), at=(700, 100)),
         groups=[{"title": "g", "bounding": [360, 20, 660, 300]}],
     ),
-}  # fmt: skip
+}
 
 
 def version_1():
@@ -414,8 +448,9 @@ def test_revert_keeps_what_was_connected_since():
     assert not problems(form)
     assert links(form)[30]["origin_id"] == 1 and 31 not in links(form)
     assert form["nodes"][:3] == [
-        plain()["nodes"][0] | {"outputs": form["nodes"][0]["outputs"]}, *plain()["nodes"][1:3],
-    ]  # fmt: skip
+        plain()["nodes"][0] | {"outputs": form["nodes"][0]["outputs"]},
+        *plain()["nodes"][1:3],
+    ]
     assert (form["last_node_id"], form["last_link_id"]) == (21, 31)
 
 
@@ -439,8 +474,10 @@ def test_revert_of_a_ksampler_keeps_a_changed_value_and_drops_our_report():
 
 SKIPPING = {
     "by a model node of the user's": workflow(
-        loader(), node(2, "FSamplerModel", {"model": (MODEL, (1, 0))}, (MODEL, "FSAMPLER_REPORT")),
-        node(3, "LoraLoaderModelOnly", {"model": (MODEL, (2, 0))}, (MODEL,)), ksampler(4, (3, 0)),
+        loader(),
+        node(2, "FSamplerModel", {"model": (MODEL, (1, 0))}, (MODEL, "FSAMPLER_REPORT")),
+        node(3, "LoraLoaderModelOnly", {"model": (MODEL, (2, 0))}, (MODEL,)),
+        ksampler(4, (3, 0)),
     ),
     "by a model node before reroutes": workflow(
         loader(),
@@ -449,22 +486,31 @@ SKIPPING = {
         ksampler(4, (3, 0)),
     ),
     "by a model node outside the subgraph": workflow(
-        loader(), node(2, "FSamplerModel", {"model": (MODEL, (1, 0))}, (MODEL, "FSAMPLER_REPORT")),
-        instance(3, "sampling", (2, 0)), subgraphs=[inner()],
+        loader(),
+        node(2, "FSamplerModel", {"model": (MODEL, (1, 0))}, (MODEL, "FSAMPLER_REPORT")),
+        instance(3, "sampling", (2, 0)),
+        subgraphs=[inner()],
     ),
     "by a model node inside the subgraph that loads": workflow(
-        instance(2, "loading", None), ksampler(3, (2, 0)),
-        subgraphs=[subgraph(
-            "loading", [loader(20), node(21, "FSamplerModel", {"model": (MODEL, (20, 0))}, (MODEL, "FSAMPLER_REPORT"))],
-            [("model", MODEL)], [("LATENT", LATENT, (21, 0))],
-        )],
+        instance(2, "loading", None),
+        ksampler(3, (2, 0)),
+        subgraphs=[
+            subgraph(
+                "loading",
+                [loader(20), node(21, "FSamplerModel", {"model": (MODEL, (20, 0))}, (MODEL, "FSAMPLER_REPORT"))],
+                [("model", MODEL)],
+                [("LATENT", LATENT, (21, 0))],
+            )
+        ],
     ),
     "by itself": workflow(loader(), ksampler(2, (1, 0), "FSamplerKSampler"), ksampler(3, (1, 0), "FSampler")),
     "by its SAMPLER": workflow(
-        loader(), guider(2, (1, 0)), node(3, "FSamplerSampler", {"sampler": ("SAMPLER", None)}, ("SAMPLER", "R")),
+        loader(),
+        guider(2, (1, 0)),
+        node(3, "FSamplerSampler", {"sampler": ("SAMPLER", None)}, ("SAMPLER", "R")),
         guided(4, (2, 0), (3, 0)),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -489,9 +535,11 @@ UNPLACEABLE = {
     "no MODEL": workflow(node(1, "WanVideoSampler", {"model": ("WANVIDEOMODEL", None)}, (LATENT,))),
     "takes no MODEL": workflow(node(1, "MyGuider", {}, ("GUIDER",)), guided(2, (1, 0))),
     "nothing in the file feeds": workflow(guided(2, None)),
-    "group node": workflow(node(1, "workflow>mine", {}, (LATENT,)),
-                           extra={"groupNodes": {"mine": {"nodes": [{"type": "KSampler"}], "links": []}}}),
-}  # fmt: skip
+    "group node": workflow(
+        node(1, "workflow>mine", {}, (LATENT,)),
+        extra={"groupNodes": {"mine": {"nodes": [{"type": "KSampler"}], "links": []}}},
+    ),
+}
 
 
 @pytest.mark.parametrize("why", UNPLACEABLE)

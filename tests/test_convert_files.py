@@ -25,18 +25,35 @@ STYLES = ("model", "ksampler")
 def workflow():
     """A loader and a KSampler, in UI format."""
     return {
-        "last_node_id": 2, "last_link_id": 1,
+        "last_node_id": 2,
+        "last_link_id": 1,
         "nodes": [
-            {"id": 1, "type": "Loader", "pos": [0, 0], "size": [200, 100], "inputs": [], "outputs": [
-                {"name": "MODEL", "type": "MODEL", "links": [1]},
-            ]},
-            {"id": 2, "type": "KSampler", "pos": [900, 0], "size": [300, 400], "title": "渲染 it", "inputs": [
-                {"name": "model", "type": "MODEL", "link": 1},
-            ], "outputs": [{"name": "LATENT", "type": "LATENT", "links": None}],
-                "widgets_values": [1, "fixed", 20, 1e-7, "euler", "normal", 1.0]},
+            {
+                "id": 1,
+                "type": "Loader",
+                "pos": [0, 0],
+                "size": [200, 100],
+                "inputs": [],
+                "outputs": [
+                    {"name": "MODEL", "type": "MODEL", "links": [1]},
+                ],
+            },
+            {
+                "id": 2,
+                "type": "KSampler",
+                "pos": [900, 0],
+                "size": [300, 400],
+                "title": "渲染 it",
+                "inputs": [
+                    {"name": "model", "type": "MODEL", "link": 1},
+                ],
+                "outputs": [{"name": "LATENT", "type": "LATENT", "links": None}],
+                "widgets_values": [1, "fixed", 20, 1e-7, "euler", "normal", 1.0],
+            },
         ],
-        "links": [[1, 1, 0, 2, 0, "MODEL"]], "version": 0.4,
-    }  # fmt: skip
+        "links": [[1, 1, 0, 2, 0, "MODEL"]],
+        "version": 0.4,
+    }
 
 
 def prompt(**more):
@@ -48,7 +65,7 @@ def prompt(**more):
         "10": {"class_type": "CFGGuider", "inputs": {"model": ["9", 0], "cfg": 1.0}},
         "11": {"class_type": "SamplerCustomAdvanced", "inputs": {"guider": ["10", 0], "sampler": ["12", 0]}},
         "12": {"class_type": "KSamplerSelect", "inputs": {"sampler_name": "euler"}},
-    } | more  # fmt: skip
+    } | more
 
 
 def command(*arguments):
@@ -75,8 +92,9 @@ def test_a_prompt_converts_once_and_reverts_exactly(style):
     assert not api.convert(form, FAST, style, update=False).changed
     guider_model = form[form["10"]["inputs"]["model"][0]]
     assert (guider_model["class_type"], guider_model["inputs"]) == (
-        "FSamplerModel", {"model": ["9", 0], "mode": "balanced", "custom_mode": ""},
-    )  # fmt: skip
+        "FSamplerModel",
+        {"model": ["9", 0], "mode": "balanced", "custom_mode": ""},
+    )
     if style == "model":
         first = form[form["7:3"]["inputs"]["model"][0]]
         assert (first["class_type"], first["inputs"]["model"]) == ("FSamplerModel", ["4", 0])
@@ -100,7 +118,7 @@ def test_revert_of_a_prompt_bridges_what_was_connected_since():
     assert form == prompt() | {
         "20": {"class_type": "KSampler", "inputs": {"model": ["4", 0]}},
         "21": {"class_type": "FSamplerReport", "inputs": {}},
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(
@@ -358,9 +376,12 @@ def test_a_link_is_written_through(tmp_path):
 
 def test_a_place_that_cannot_be_written(tmp_path, capsys):
     path = save(tmp_path / "a.json", workflow())
-    for out, why in ((tmp_path / "no" / "b.json", "No such file"), (tmp_path, "not a file"),
-                     ("/dev/null", "not a file"),
-                     (tmp_path / "a.json" / "b.json", "Not a directory")):  # fmt: skip
+    for out, why in (
+        (tmp_path / "no" / "b.json", "No such file"),
+        (tmp_path, "not a file"),
+        ("/dev/null", "not a file"),
+        (tmp_path / "a.json" / "b.json", "Not a directory"),
+    ):
         fails_with([path, "-o", out], [str(out), why, "expected"], capsys)
     assert os.listdir(tmp_path) == ["a.json"] and not os.path.isfile("/dev/null")
 
@@ -413,10 +434,15 @@ class Full:
 def test_ten_megabytes(tmp_path):
     form = workflow()
     for number in range(3, 36_000):
-        form["nodes"].append(form["nodes"][0] | {
-            "id": number, "pos": [number % 170 * 250, number // 170 * 150], "outputs": [],
-            "widgets_values": ["x" * 150],
-        })  # fmt: skip
+        form["nodes"].append(
+            form["nodes"][0]
+            | {
+                "id": number,
+                "pos": [number % 170 * 250, number // 170 * 150],
+                "outputs": [],
+                "widgets_values": ["x" * 150],
+            }
+        )
     path = save(tmp_path / "a.json", form)
     assert path.stat().st_size > 9e6
     assert command(path) == 0

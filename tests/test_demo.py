@@ -52,9 +52,11 @@ def test_karras_runs_evenly_in_the_seventh_root_between_the_tables_ends(steps):
     table = sigma_table("eps")
     roots = sigmas_for("karras", "eps", steps)[:-1].double() ** (1 / 7)
     torch.testing.assert_close(
-        roots, torch.linspace(float(table[-1]) ** (1 / 7), float(table[0]) ** (1 / 7), steps, dtype=torch.float64),
-        rtol=1e-6, atol=0,
-    )  # fmt: skip
+        roots,
+        torch.linspace(float(table[-1]) ** (1 / 7), float(table[0]) ** (1 / 7), steps, dtype=torch.float64),
+        rtol=1e-6,
+        atol=0,
+    )
 
 
 def test_beta_starts_at_the_top_and_passes_the_middle():
@@ -135,7 +137,7 @@ def test_similarity_is_the_mean_over_images():
     images = reference.clone()
     images[0], images[1] = reference[0] + 0.1, reference[1] + 0.01  # 20 dB and 40 dB
     ssim, psnr = similarity(images, reference)
-    each = [similarity(images[i:i + 1], reference[i:i + 1]) for i in range(2)]
+    each = [similarity(images[i : i + 1], reference[i : i + 1]) for i in range(2)]
     assert psnr == pytest.approx(30, abs=1e-3)
     assert ssim == pytest.approx((each[0][0] + each[1][0]) / 2, abs=1e-6)
     assert similarity(reference, reference) == (1.0, None)
@@ -250,17 +252,32 @@ def test_demo_writes_pictures_and_valid_json(tmp_path, capsys):
     assert {"off", *Settings().modes} <= set(runs)
     for run in whole["runs"]:
         assert set(run) == {
-            "mode", "sampler", "schedule", "prediction", "steps", "calls", "seconds", "ssim", "psnr",
-        }  # fmt: skip
+            "mode",
+            "sampler",
+            "schedule",
+            "prediction",
+            "steps",
+            "calls",
+            "seconds",
+            "ssim",
+            "psnr",
+        }
         assert (run["sampler"], run["schedule"], run["prediction"]) == ("euler", "simple", "flow")
         assert 1 <= run["calls"] <= run["steps"] <= 6
         assert run["ssim"] <= 1
         assert run["seconds"] > 0
     assert list(runs)[0] == "off"
     assert runs["off"] | {"seconds": 0} == {
-        "mode": "off", "sampler": "euler", "schedule": "simple", "prediction": "flow", "steps": 6, "calls": 6,
-        "seconds": 0, "ssim": 1.0, "psnr": None,
-    }  # fmt: skip
+        "mode": "off",
+        "sampler": "euler",
+        "schedule": "simple",
+        "prediction": "flow",
+        "steps": 6,
+        "calls": 6,
+        "seconds": 0,
+        "ssim": 1.0,
+        "psnr": None,
+    }
     assert runs["calls:50%"]["calls"] == 3
     assert runs["fewer:3"]["calls"] == 3
 

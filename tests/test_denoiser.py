@@ -138,9 +138,17 @@ def test_the_papers_stabilizers_in_a_run_by_hand(space, stabilizer):
     )
     seen, beta, gamma = [], 0.7, 1.5
     sample(
-        SOLVERS["euler"], model, x, sigmas, "h2/s3", space=space, stabilizer=stabilizer, beta=beta, gamma=gamma,
+        SOLVERS["euler"],
+        model,
+        x,
+        sigmas,
+        "h2/s3",
+        space=space,
+        stabilizer=stabilizer,
+        beta=beta,
+        gamma=gamma,
         callback=seen.append,
-    )  # fmt: skip
+    )
     s, ratio, known, d_last, checked = sigmas.tolist(), 1.0, [], None, 0
     for i in range(11):
         state, denoised = seen[i]["x"], seen[i]["denoised"]
@@ -300,9 +308,16 @@ def test_fresh_noise_is_noticed_and_denoised_predicted(name, steps, flow):
     options = {"eta": 1.0, "flow": flow}
     x = noise((4, 30, 3), flow)
     _, report = sample(
-        SOLVERS[name], model, x, schedule(steps, flow), "calls:70%", stabilizer="none", correct=False,
-        callback=seen.append, solver_options=options,
-    )  # fmt: skip
+        SOLVERS[name],
+        model,
+        x,
+        schedule(steps, flow),
+        "calls:70%",
+        stabilizer="none",
+        correct=False,
+        callback=seen.append,
+        solver_options=options,
+    )
     assert report.notes == ["sampler adds noise: predicting denoised, no correction"]
     skipped = skips(report)
     assert skipped
@@ -487,11 +502,14 @@ def test_x_that_requires_grad_is_refused():
             wrapped(noise().requires_grad_(), schedule(6)[:1])
 
 
-@pytest.mark.parametrize("changed, message", [
-    (lambda x: x[:1], "x changed from torch.float32 (2, 3) to torch.float32 (1, 3)"),
-    (lambda x: x[None], "x changed from torch.float32 (2, 3) to torch.float32 (1, 2, 3)"),
-    (lambda x: x.double(), "x changed from torch.float32 (2, 3) to torch.float64 (2, 3)"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "changed, message",
+    [
+        (lambda x: x[:1], "x changed from torch.float32 (2, 3) to torch.float32 (1, 3)"),
+        (lambda x: x[None], "x changed from torch.float32 (2, 3) to torch.float32 (1, 2, 3)"),
+        (lambda x: x.double(), "x changed from torch.float32 (2, 3) to torch.float64 (2, 3)"),
+    ],
+)
 def test_a_change_of_shape_or_dtype_is_refused(changed, message):
     wrapped = SkippingDenoiser(lambda x, sigma: x / 2, schedule(6), Config.parse("auto"))
     wrapped(noise(), schedule(6)[:1])
@@ -509,10 +527,15 @@ def test_x_may_step_up_from_half_precision(dtype):
     assert wrapped.finish().sequence == "RRS" and out[2].dtype == torch.float32
 
 
-@pytest.mark.parametrize("x, what", [
-    (torch.ones(2, 3, dtype=torch.int64), "torch.int64 (2, 3)"), (torch.ones(3), "torch.float32 (3,)"),
-    (torch.ones(0, 3), "torch.float32 (0, 3)"), (torch.ones(2, 0), "torch.float32 (2, 0)"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "x, what",
+    [
+        (torch.ones(2, 3, dtype=torch.int64), "torch.int64 (2, 3)"),
+        (torch.ones(3), "torch.float32 (3,)"),
+        (torch.ones(0, 3), "torch.float32 (0, 3)"),
+        (torch.ones(2, 0), "torch.float32 (2, 0)"),
+    ],
+)
 def test_x_that_is_no_batch_of_floats_is_refused(x, what):
     with pytest.raises(ValueError) as caught:
         SkippingDenoiser(lambda x, sigma: x, schedule(6), Config.parse("auto"))(x, schedule(6)[:1])
@@ -520,11 +543,18 @@ def test_x_that_is_no_batch_of_floats_is_refused(x, what):
 
 
 @pytest.mark.parametrize("mode", ["off", "h2/s2", "auto", "calls:4"])
-@pytest.mark.parametrize("sigmas, message", [
-    ([], "schedule has 0 sigmas"), ([3.0], "schedule has 1 sigmas"), ([3.0, math.nan, 0.0], "sigma nan at index 1"),
-    ([3.0, 2.0, 2.0, 0.0], "sigma 2.0 at index 2 after 2.0"), ([1.0, 2.0], "sigma 2.0 at index 1 after 1.0"),
-    ([math.inf, 1.0], "sigma inf at index 0"), ([1.0, -1.0], "sigma -1.0 at index 1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "sigmas, message",
+    [
+        ([], "schedule has 0 sigmas"),
+        ([3.0], "schedule has 1 sigmas"),
+        ([3.0, math.nan, 0.0], "sigma nan at index 1"),
+        ([3.0, 2.0, 2.0, 0.0], "sigma 2.0 at index 2 after 2.0"),
+        ([1.0, 2.0], "sigma 2.0 at index 1 after 1.0"),
+        ([math.inf, 1.0], "sigma inf at index 0"),
+        ([1.0, -1.0], "sigma -1.0 at index 1"),
+    ],
+)
 def test_a_bad_schedule_is_refused_before_the_model_is_called(mode, sigmas, message):
     def model(x, sigma):
         raise AssertionError("called")
@@ -579,9 +609,15 @@ def test_at_most_one_transfer_an_evaluation(flow, name, eta, stabilizer, mode, m
         return denoised
 
     _, report = sample(
-        SOLVERS[name], model, noise(flow=flow), schedule(16, flow), mode, stabilizer=stabilizer,
-        solver_options={"eta": eta, "flow": flow} if eta else None, space="auto",
-    )  # fmt: skip
+        SOLVERS[name],
+        model,
+        noise(flow=flow),
+        schedule(16, flow),
+        mode,
+        stabilizer=stabilizer,
+        solver_options={"eta": eta, "flow": flow} if eta else None,
+        space="auto",
+    )
     assert len(reads) == report.evaluations and bool(report.notes) == (eta > 0)
     assert all(len(methods) == 1 for methods in reads), reads
 

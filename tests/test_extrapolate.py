@@ -59,9 +59,14 @@ def test_coinciding_nodes_are_refused(nodes):
         lagrange_weights(nodes, 0.5)
 
 
-@pytest.mark.parametrize("order, ladder", [
-    (2, [None, None, 2, 2, 2, 2]), (3, [None, None, 2, 3, 3, 3]), (4, [None, None, 2, 3, 4, 4]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "order, ladder",
+    [
+        (2, [None, None, 2, 2, 2, 2]),
+        (3, [None, None, 2, 3, 3, 3]),
+        (4, [None, None, 2, 3, 4, 4]),
+    ],
+)
 def test_the_ladder_never_goes_below_h2(order, ladder):
     assert [usable_order(order, count) for count in range(6)] == ladder
 

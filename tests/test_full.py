@@ -44,6 +44,7 @@ def test_a_rising_schedule_is_counted_by_the_nearest_sigma():
 def test_nothing_is_read_from_the_device_before_the_end(monkeypatch):
     run, sigmas, x = FullRun(problem(), schedule(8), "off"), schedule(8), noise()
     for method in ("tolist", "item", "__float__", "__bool__", "cpu", "numpy"):
+
         def read(*_):
             raise AssertionError("read from the device")
 
@@ -58,6 +59,6 @@ def test_a_schedule_changed_in_place_does_not_matter():
     sigmas = schedule(8)
     run = FullRun(problem(), sigmas, "off")
     for i in range(8):
-        run(noise(), sigmas[i:i + 1])
+        run(noise(), sigmas[i : i + 1])
         sigmas[i] = 1e-3
     assert [r.step for r in run.finish().records] == list(range(8))

@@ -50,21 +50,30 @@ def test_the_tiny_size_runs_every_part_of_it(tmp_path, capsys):
 TARGETS = gpu.TARGETS.values()
 
 
-@pytest.mark.parametrize("wrong, error", [
-    (["--models", "flux,sdxl"], "unknown model 'sdxl'; expected some of flux,wan"),
-    (["--device", "cpu", "--variants", "fast"], "unknown variant 'fast'; expected some of eager,compile"),
-    (["--steps", "9"], "9 steps, 3 repeats; expected 10 or more, and 1 or more"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "wrong, error",
+    [
+        (["--models", "flux,sdxl"], "unknown model 'sdxl'; expected some of flux,wan"),
+        (["--device", "cpu", "--variants", "fast"], "unknown variant 'fast'; expected some of eager,compile"),
+        (["--steps", "9"], "9 steps, 3 repeats; expected 10 or more, and 1 or more"),
+    ],
+)
 def test_wrong_arguments_are_refused(wrong, error, capsys):
     with pytest.raises(SystemExit):
         gpu.main(wrong)
     assert error in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("key, good, bad", [
-    ("real_share", 0.003, 0.0031), ("skip_share", 0.001, 0.01), ("syncs", 1, 2), ("extra_latents", 6.0, 6.1),
-    ("saved_share", 0.97, 0.969),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "key, good, bad",
+    [
+        ("real_share", 0.003, 0.0031),
+        ("skip_share", 0.001, 0.01),
+        ("syncs", 1, 2),
+        ("extra_latents", 6.0, 6.1),
+        ("saved_share", 0.97, 0.969),
+    ],
+)
 def test_a_figure_keeps_its_target_or_misses_it(key, good, bad):
     target = gpu.TARGETS[key]
     assert target.cell(good).endswith(", met") and target.cell(bad).endswith(", missed")

@@ -43,10 +43,15 @@ def test_the_whole_matrix():
     assert len([i for i in range(1, len(groups)) if groups[i] != groups[i - 1]]) == 7 * 5 * 3 - 1  # they share runs
 
 
-@pytest.mark.parametrize("axis, text, expected", [
-    ("models", "unet-eps, mixture-v", ("unet-eps", "mixture-v")), ("steps", "20,8,20", (20, 8)),
-    ("cfg", "2,5.0", (2.0, 5.0)), ("samplers", "heun", ("heun",)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "axis, text, expected",
+    [
+        ("models", "unet-eps, mixture-v", ("unet-eps", "mixture-v")),
+        ("steps", "20,8,20", (20, 8)),
+        ("cfg", "2,5.0", (2.0, 5.0)),
+        ("samplers", "heun", ("heun",)),
+    ],
+)
 def test_an_axis_is_selected(axis, text, expected):
     assert matrix.choose(axis, text) == expected
 
@@ -91,15 +96,21 @@ def test_a_solver_is_no_rival_of_itself_and_none_of_added_noise():
     assert not settings(CELL._replace(sampler="dpmpp_2m"), "dpmpp_2m")
     noisy = CELL._replace(sampler="euler_ancestral")
     assert {run.rival for run in rivals.runs(noisy, original=True)} == {
-        "ours", "ours auto", "fewer steps", "EasyCache", "LazyCache",
-    }  # fmt: skip
+        "ours",
+        "ours auto",
+        "fewer steps",
+        "EasyCache",
+        "LazyCache",
+    }
 
 
 def test_references():
     assert rivals.full(CELL, "deis") == rivals.Job(*CELL) and rivals.full(CELL, "original").option == "none"
     assert (rivals.exact(CELL).sampler, rivals.exact(CELL).steps, rivals.exact(CELL).schedule) == (
-        "dpmpp_2m", 200, "simple",
-    )  # fmt: skip
+        "dpmpp_2m",
+        200,
+        "simple",
+    )
 
 
 # -- how it is measured ------------------------------------------------------------------------------------------------
@@ -114,7 +125,7 @@ def test_the_demo_s_definition_of_ssim_and_psnr():
     whole = similarity(first, second)
     assert whole == pytest.approx([float(values.mean()) for values in each(first, second)], abs=1e-6)
     for i in range(2):
-        alone = similarity(first[i:i + 1], second[i:i + 1])
+        alone = similarity(first[i : i + 1], second[i : i + 1])
         assert [float(values[i]) for values in each(first, second)] == pytest.approx(alone, abs=1e-5)
 
 
@@ -253,9 +264,16 @@ def outcomes(*rows, metric="ssim"):
     return [(d.rival, d.outcome) for d in verdict.duels({CELL: list(rows)}) if d.metric == metric]
 
 
-@pytest.mark.parametrize("theirs, outcome", [
-    (0.95, "won"), (0.96, "won"), (0.969, "tied"), (0.97, "tied"), (0.9701, "lost"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "theirs, outcome",
+    [
+        (0.95, "won"),
+        (0.96, "won"),
+        (0.969, "tied"),
+        (0.97, "tied"),
+        (0.9701, "lost"),
+    ],
+)
 def test_a_tie_is_within_one_standard_error(theirs, outcome):
     assert outcomes(ours(10, 0.96), row("deis", "10 steps", 10, theirs)) == [("deis", outcome)]
 
@@ -387,8 +405,9 @@ def test_ours_is_compared_where_its_rivals_were_run():
     """With 8 calls nobody else had the chance; for the calls that a fidelity takes that does not matter."""
     every = [
         *(ours(n, ssim) for n, ssim in ((7, 0.9), (8, 0.96), (9, 0.97), (10, 0.98))),
-        *(row("fewer steps", f"{n} steps", n, 0.8) for n in (7, 9)), row("EasyCache", "0.1", 8, 0.85),
-    ]  # fmt: skip
+        *(row("fewer steps", f"{n} steps", n, 0.8) for n in (7, 9)),
+        row("EasyCache", "0.1", 8, 0.85),
+    ]
     assert {duel.calls for duel in verdict.duels({CELL: every})} == {7, 9}
     assert verdict.share_needed(every, 0.95) == 40
     assert verdict.share_needed([ours(11, 0.99)], 0.99) == 55
@@ -402,9 +421,15 @@ def test_where_it_wins_is_told_by_model_schedule_and_share_of_the_calls():
     rows = {
         flow: [
             *(row("ours", f"calls:{n}", n, ssim, cell=flow) for n, ssim in ((8, 0.9), (9, 0.9), (12, 0.9), (13, 0.98))),
-            *(row("fewer steps", f"{n} steps", n, ssim, 99, flow) for n, ssim in (
-                (8, 0.95), (9, 0.95), (12, 0.95), (13, 0.985),
-            )),
+            *(
+                row("fewer steps", f"{n} steps", n, ssim, 99, flow)
+                for n, ssim in (
+                    (8, 0.95),
+                    (9, 0.95),
+                    (12, 0.95),
+                    (13, 0.985),
+                )
+            ),
         ],
         karras: [row("ours", "calls:17", 17, 0.9, cell=karras), row("deis", "17 steps", 17, 0.8, cell=karras)],
     }
@@ -505,12 +530,17 @@ def test_long_lists_of_losses_are_cut_on_the_page():
     assert page.lost_list(lost).count("\n") == 4 and page.lost_list([]) == "None.\n"
 
 
-@pytest.mark.parametrize("given, message", [
-    (["--steps", "21"], "head_to_head: --steps has '21'; expected some of 8, 12, 20, 30, 50"),
-    (["--published", "--steps", "20"],
-     "head_to_head: --published is a selection of its own; expected no other beside it"),
-    (["--images", "0"], "head_to_head: --images is 0; expected 1 or more"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        (["--steps", "21"], "head_to_head: --steps has '21'; expected some of 8, 12, 20, 30, 50"),
+        (
+            ["--published", "--steps", "20"],
+            "head_to_head: --published is a selection of its own; expected no other beside it",
+        ),
+        (["--images", "0"], "head_to_head: --images is 0; expected 1 or more"),
+    ],
+)
 def test_bad_input_is_one_line(given, message, tmp_path):
     with pytest.raises(SystemExit) as stopped:
         head_to_head.main([*given, "--out", str(tmp_path)])

@@ -28,10 +28,19 @@ def picture(value, size=(40, 32), noise=0):
 
 def report(calls=10, mode="fast"):
     kinds = ["REAL" if at < calls else "SKIP" for at in range(20)]
-    records = [{"step": at, "sigma": 1.0, "kind": kind, "reason": "why <&", "estimate": at / 100}
-               for at, kind in enumerate(kinds)]  # fmt: skip
-    return {"node": "1", "title": "FSampler (model)", "mode": mode, "calls": calls, "evaluations": 20,
-            "sequence": "".join(kind[0] for kind in kinds), "records": records}  # fmt: skip
+    records = [
+        {"step": at, "sigma": 1.0, "kind": kind, "reason": "why <&", "estimate": at / 100}
+        for at, kind in enumerate(kinds)
+    ]
+    return {
+        "node": "1",
+        "title": "FSampler (model)",
+        "mode": mode,
+        "calls": calls,
+        "evaluations": 20,
+        "sequence": "".join(kind[0] for kind in kinds),
+        "records": records,
+    }
 
 
 def write(folder, modes=("off", "fast"), seeds=(1, 2), node="9", shift=4):
@@ -43,12 +52,20 @@ def write(folder, modes=("off", "fast"), seeds=(1, 2), node="9", shift=4):
         for seed in seeds:
             name = f"{at}-{seed}.png"
             picture(seed * 10 + (shift if mode != "off" else 0)).save(folder / "images" / name)
-            (folder / f"jobs/{at}-{seed}.json").write_text(json.dumps({
-                "mode": mode, "seed": seed, "server": "http://a", "warm": seed > 1,
-                "seconds": (8.0 if mode == "off" else 4.0) + (100 if seed == 1 else 0), "sampling_seconds": None,
-                "reports": [report(20 if mode == "off" else 10, mode)],
-                "images": [{"file": name, "bytes": 1, "node": node, "title": "Save", "index": 0}],
-            }))  # fmt: skip
+            (folder / f"jobs/{at}-{seed}.json").write_text(
+                json.dumps(
+                    {
+                        "mode": mode,
+                        "seed": seed,
+                        "server": "http://a",
+                        "warm": seed > 1,
+                        "seconds": (8.0 if mode == "off" else 4.0) + (100 if seed == 1 else 0),
+                        "sampling_seconds": None,
+                        "reports": [report(20 if mode == "off" else 10, mode)],
+                        "images": [{"file": name, "bytes": 1, "node": node, "title": "Save", "index": 0}],
+                    }
+                )
+            )
     return folder
 
 
@@ -98,11 +115,14 @@ class TestCommand:
         compare(folder, capsys)
         assert ",'=cmd()," in (folder / "report.csv").read_text()
 
-    @pytest.mark.parametrize("spoil, message", [
-        (lambda folder: (folder / "queue.json").unlink(), "no readable queue.json"),
-        (lambda folder: [path.unlink() for path in (folder / "jobs").glob("0-*")], "for lack of runs of mode off"),
-        (lambda folder: [path.unlink() for path in (folder / "jobs").glob("1-*")], "nothing to compare"),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        "spoil, message",
+        [
+            (lambda folder: (folder / "queue.json").unlink(), "no readable queue.json"),
+            (lambda folder: [path.unlink() for path in (folder / "jobs").glob("0-*")], "for lack of runs of mode off"),
+            (lambda folder: [path.unlink() for path in (folder / "jobs").glob("1-*")], "nothing to compare"),
+        ],
+    )
     def test_nothing_to_compare(self, spoil, message, tmp_path, capsys):
         folder = write(tmp_path / "a")
         spoil(folder)
@@ -128,7 +148,6 @@ class TestCommand:
         _, jobs, remarks = load(folder)
         assert [job.images for job in jobs if (job.mode, job.seed) == ("fast", 1)] == [{}]
         assert any("no name that is only a name" in remark for remark in remarks)
-
 
     def test_out_of_disk_says_so_and_leaves_the_page_that_was_there(self, tmp_path, capsys):
         """A limit on the size of files stands for a full disk."""
@@ -188,13 +207,17 @@ class TestOtherFiles:
         assert compare(folder, capsys)[0] == 0
         assert self.links(folder) == [
             (f"images/{at}-1.webp", f"{at}-1.webp of Save 9: 2 frames, of which the first is compared") for at in (0, 1)
-        ]  # fmt: skip
+        ]
         assert len(json.loads((folder / "report.json").read_text())["pictures"]) == 2
 
-    @pytest.mark.parametrize("change, remark", [
-        ({"file": "../../outside.webm"}, "no name that is only a name"), ({"file": "none.webm"}, "is missing"),
-        ({"file": 3}, "no name that is only a name"),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        "change, remark",
+        [
+            ({"file": "../../outside.webm"}, "no name that is only a name"),
+            ({"file": "none.webm"}, "is missing"),
+            ({"file": 3}, "no name that is only a name"),
+        ],
+    )
     def test_what_is_no_file_here_is_named_and_no_link(self, change, remark, tmp_path, capsys):
         (tmp_path / "outside.webm").write_bytes(b"")
         folder = self.add(write(tmp_path / "a"), **change)
@@ -233,8 +256,10 @@ class TestFigures:
         assert [difference(first, second).getpixel((x, 0)) for x in (0, 1)] == [(0, 0, 0), (255, 255, 191)]
 
     def test_the_factor_is_of_sampling_where_it_was_observed(self):
-        jobs = [self.job("off", picture(0), seconds=10.0, sampling_seconds=8.0),
-                self.job("a", picture(1), seconds=6.0, sampling_seconds=2.0)]  # fmt: skip
+        jobs = [
+            self.job("off", picture(0), seconds=10.0, sampling_seconds=8.0),
+            self.job("a", picture(1), seconds=6.0, sampling_seconds=2.0),
+        ]
         rows = summary(["off", "a"], jobs, list(pairs(["off", "a"], jobs)))
         assert [row["factor"] for row in rows] == [1.0, 4.0]
         assert rows[0]["calls"] is None
@@ -264,8 +289,10 @@ class TestCharts:
         assert charts.steps({}, "x") == charts.steps({"records": [3]}, "x") == ""
 
     def test_the_curve_rises_with_ssim(self):
-        rows = [{"mode": name, "calls": calls, "evaluations": 20, "ssim": ssim}
-                for name, calls, ssim in (("<a>", 5, 0.9), ("b", 10, 0.99), ("off", 20, None))]  # fmt: skip
+        rows = [
+            {"mode": name, "calls": calls, "evaluations": 20, "ssim": ssim}
+            for name, calls, ssim in (("<a>", 5, 0.9), ("b", 10, 0.99), ("off", 20, None))
+        ]
         svg = tree.fromstring(charts.curve(rows))
         points = [(float(dot.get("cx")), float(dot.get("cy"))) for dot in svg.iter("circle")]
         assert len(points) == 2 and points[0][0] < points[1][0] and points[0][1] > points[1][1]
@@ -290,5 +317,3 @@ def test_large_pictures_are_shown_smaller_and_small_ones_exactly():
 
     assert numpy.array_equal(shown(picture(0)), picture(0))
     assert shown(Image.new("RGB", (4000, 2000))).size == (1280, 640)
-
-

@@ -18,12 +18,21 @@ def prompt():
     return {
         "1": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "a.safetensors"}},
         "2": {"class_type": "CLIPTextEncode", "inputs": {"text": "=", "clip": ["1", 1]}, "_meta": {"title": "p. x"}},
-        "3": {"class_type": "KSampler", "inputs": {
-            "seed": 7, "steps": 20, "cfg": 2.0, "model": ["1", 0], "positive": ["2", 0], "negative": ["2", 0],
-            "latent_image": ["4", 0], "tiled": False,
-        }},
+        "3": {
+            "class_type": "KSampler",
+            "inputs": {
+                "seed": 7,
+                "steps": 20,
+                "cfg": 2.0,
+                "model": ["1", 0],
+                "positive": ["2", 0],
+                "negative": ["2", 0],
+                "latent_image": ["4", 0],
+                "tiled": False,
+            },
+        },
         "4": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}},
-    }  # fmt: skip
+    }
 
 
 FAST = {"off": ["off", ""], "fast": ["fast", ""]}
@@ -47,15 +56,18 @@ class TestRead:
         body = b"".join(chunk(b"tEXt", key + b"\0" + value) for key, value in texts.items())
         assert read_prompt(self.write(tmp_path, b"\x89PNG\r\n\x1a\n" + body + chunk(b"IEND", b""))) == prompt()
 
-    @pytest.mark.parametrize("content, message", [
-        ({"nodes": [], "links": []}, "UI format.*Export .API."),
-        (b"{half", "not JSON.*line 1 column"),
-        ({}, "neither a workflow.*nor a prompt"),
-        ([1], "neither a workflow"),
-        ({"1": {"class_type": "KSampler", "inputs": {}}, "2": 5}, "node '2'.*expected class_type"),
-        ({"1": {"class_type": "KSampler"}}, "node '1'.*expected class_type and inputs"),
-        (b"\x89PNG\r\n\x1a\n", "PNG without a prompt"),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        "content, message",
+        [
+            ({"nodes": [], "links": []}, "UI format.*Export .API."),
+            (b"{half", "not JSON.*line 1 column"),
+            ({}, "neither a workflow.*nor a prompt"),
+            ([1], "neither a workflow"),
+            ({"1": {"class_type": "KSampler", "inputs": {}}, "2": 5}, "node '2'.*expected class_type"),
+            ({"1": {"class_type": "KSampler"}}, "node '1'.*expected class_type and inputs"),
+            (b"\x89PNG\r\n\x1a\n", "PNG without a prompt"),
+        ],
+    )
     def test_what_is_none_is_named(self, content, message, tmp_path):
         with pytest.raises(ValueError, match=message):
             read_prompt(self.write(tmp_path, content))
@@ -66,14 +78,17 @@ class TestRead:
 
 
 class TestSet:
-    @pytest.mark.parametrize("text, node, key, value", [
-        ("3.steps=30", "3", "steps", 30),
-        ("3.cfg=1", "3", "cfg", 1),
-        ("3.tiled=true", "3", "tiled", True),
-        ("KSampler.steps=5", "3", "steps", 5),
-        ("p. x.text=a cat, 50%=ok", "2", "text", "a cat, 50%=ok"),
-        ("2.text=7", "2", "text", "7"),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        "text, node, key, value",
+        [
+            ("3.steps=30", "3", "steps", 30),
+            ("3.cfg=1", "3", "cfg", 1),
+            ("3.tiled=true", "3", "tiled", True),
+            ("KSampler.steps=5", "3", "steps", 5),
+            ("p. x.text=a cat, 50%=ok", "2", "text", "a cat, 50%=ok"),
+            ("2.text=7", "2", "text", "7"),
+        ],
+    )
     def test_it_sets(self, text, node, key, value):
         changed = prompt()
         set_value(changed, text)
@@ -81,16 +96,19 @@ class TestSet:
         expected[node]["inputs"][key] = value
         assert changed == expected
 
-    @pytest.mark.parametrize("text, message", [
-        ("3.steps", "expected NODE.INPUT=VALUE"),
-        ("steps=3", "expected NODE.INPUT=VALUE"),
-        ("9.steps=3", "no node has the id or title '9'"),
-        ("3.stepz=3", "no input 'stepz'.*seed, steps, cfg"),
-        ("3.steps=many", "expected a number"),
-        ("3.steps=true", "expected a number"),
-        ("3.tiled=1", "expected true or false"),
-        ("3.model=4", "connected to node 1"),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        "text, message",
+        [
+            ("3.steps", "expected NODE.INPUT=VALUE"),
+            ("steps=3", "expected NODE.INPUT=VALUE"),
+            ("9.steps=3", "no node has the id or title '9'"),
+            ("3.stepz=3", "no input 'stepz'.*seed, steps, cfg"),
+            ("3.steps=many", "expected a number"),
+            ("3.steps=true", "expected a number"),
+            ("3.tiled=1", "expected true or false"),
+            ("3.model=4", "connected to node 1"),
+        ],
+    )
     def test_what_it_cannot_set_is_named(self, text, message):
         with pytest.raises(ValueError, match=message):
             set_value(prompt(), text)
@@ -101,11 +119,14 @@ class TestSet:
             set_value(twice, "KSampler.steps=3")
 
 
-@pytest.mark.parametrize("text, modes", [
-    ("off,fast", ["off", "fast"]),
-    ("off, h2, 3, 4, 7 ,calls:50%", ["off", "h2, 3, 4, 7 ", "calls:50%"]),
-    ("auto:0.1", ["auto:0.1"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, modes",
+    [
+        ("off,fast", ["off", "fast"]),
+        ("off, h2, 3, 4, 7 ,calls:50%", ["off", "h2, 3, 4, 7 ", "calls:50%"]),
+        ("auto:0.1", ["auto:0.1"]),
+    ],
+)
 def test_modes(text, modes):
     assert parse_modes(text) == modes
 
@@ -145,8 +166,12 @@ class TestPlan:
         other = prompt()
         other["3"]["inputs"]["steps"] = 21
         one, fewer = {"off": ["off", ""]}, [1]
-        plans = [Plan(prompt(), FAST, [1, 2]), Plan(other, FAST, [1, 2]), Plan(prompt(), one, [1, 2]),
-                 Plan(prompt(), FAST, fewer)]  # fmt: skip
+        plans = [
+            Plan(prompt(), FAST, [1, 2]),
+            Plan(other, FAST, [1, 2]),
+            Plan(prompt(), one, [1, 2]),
+            Plan(prompt(), FAST, fewer),
+        ]
         assert len({plan.digest for plan in plans}) == 4
         assert plans[0].digest == Plan(prompt(), FAST, [1, 2]).digest
 
@@ -167,26 +192,34 @@ class TestWiring:
         assert made["fsampler_report_3"]["inputs"] == {"report": ["3", 1], "latent": ["3", 0]}
 
     def test_through_a_guider_to_what_samples(self):
-        made, _ = with_mode({
-            "m": {"class_type": "UNETLoader", "inputs": {}},
-            "g": {"class_type": "CFGGuider", "inputs": {"model": ["m", 0]}},
-            "s": {"class_type": "SamplerCustomAdvanced", "inputs": {"guider": ["g", 0]}},
-        }, ["fast", ""])  # fmt: skip
+        made, _ = with_mode(
+            {
+                "m": {"class_type": "UNETLoader", "inputs": {}},
+                "g": {"class_type": "CFGGuider", "inputs": {"model": ["m", 0]}},
+                "s": {"class_type": "SamplerCustomAdvanced", "inputs": {"guider": ["g", 0]}},
+            },
+            ["fast", ""],
+        )
         add_reports(made)
         assert made["fsampler_report_1"]["inputs"]["latent"] == ["s", 0]
 
     def test_no_report_where_nothing_known_samples(self):
-        made, _ = with_mode({
-            "m": {"class_type": "UNETLoader", "inputs": {}},
-            "u": {"class_type": "UltimateSDUpscale", "inputs": {"model": ["m", 0]}},
-        }, ["fast", ""])  # fmt: skip
+        made, _ = with_mode(
+            {
+                "m": {"class_type": "UNETLoader", "inputs": {}},
+                "u": {"class_type": "UltimateSDUpscale", "inputs": {"model": ["m", 0]}},
+            },
+            ["fast", ""],
+        )
         before = set(made)
         add_reports(made)
         assert set(made) == before and "FSamplerModel" in {node["class_type"] for node in made.values()}
 
     def test_a_ring_of_links_ends(self):
-        ring = {"1": {"class_type": "FSamplerModel", "inputs": {"model": ["2", 0]}},
-                "2": {"class_type": "Reroute", "inputs": {"model": ["1", 0]}}}  # fmt: skip
+        ring = {
+            "1": {"class_type": "FSamplerModel", "inputs": {"model": ["2", 0]}},
+            "2": {"class_type": "Reroute", "inputs": {"model": ["1", 0]}},
+        }
         add_reports(ring)
         assert len(ring) == 2
 
@@ -203,10 +236,14 @@ SAFE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-"
 
 
 class TestAddress:
-    @pytest.mark.parametrize("text, parsed", [
-        ("127.0.0.1:8188", "http://127.0.0.1:8188"), ("https://gpu.lan/comfy/", "https://gpu.lan/comfy"),
-        ("http://[::1]:8188", "http://[::1]:8188"),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        "text, parsed",
+        [
+            ("127.0.0.1:8188", "http://127.0.0.1:8188"),
+            ("https://gpu.lan/comfy/", "https://gpu.lan/comfy"),
+            ("http://[::1]:8188", "http://[::1]:8188"),
+        ],
+    )
     def test_good(self, text, parsed):
         assert address.parse(text) == parsed
 
@@ -219,18 +256,41 @@ class TestAddress:
     def test_nothing_but_loopback_unless_named(self):
         assert address.parse_all(None) == ["http://127.0.0.1:8188"]
         assert address.parse_all(["a:1", "http://a:1"]) == ["http://a:1"]
-        loops = ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1", "http://10.0.0.1:1", "http://localhost.evil"]
+        loops = [
+            "http://127.0.0.1:1",
+            "http://localhost:1",
+            "http://[::1]:1",
+            "http://10.0.0.1:1",
+            "http://localhost.evil",
+        ]
         assert [address.is_loopback(one) for one in loops] == [True, True, True, False, False]
 
 
-@pytest.mark.parametrize("data, kind", [
-    (b"\x89PNG\r\n\x1a\n..", "png"), (b"\xff\xd8\xff\xe0", "jpg"), (b"RIFF\0\0\0\0WEBPVP8 ", "webp"),
-    (b"GIF89a", "gif"), (b"RIFF\0\0\0\0AVI ", "avi"), (b"RIFF\0\0\0\0WAVEfmt ", "wav"), (b"fLaC\0", "flac"),
-    (b"\0\0\0\x20ftypisom", "mp4"), (b"\0\0\0\x14ftypqt  ", "mov"), (b"\x1aE\xdf\xa3....webm", "webm"),
-    (b"\x1aE\xdf\xa3....matroska", "mkv"), (b"ID3\x04", "mp3"), (b"OggS" + b"\0" * 24 + b"OpusHead", "opus"),
-    (b"OggS" + b"\0" * 24 + b"\x01vorbis", "ogg"), (b"\x10\0\0\0\0\0\0\0{\"a\":1}", "safetensors"), (b"", "bin"),
-    (b"<svg>", "bin"), (b"MZ", "bin"), (b"#!/bin/sh", "bin"), (b"....\0\0\0\0WEBP", "bin"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "data, kind",
+    [
+        (b"\x89PNG\r\n\x1a\n..", "png"),
+        (b"\xff\xd8\xff\xe0", "jpg"),
+        (b"RIFF\0\0\0\0WEBPVP8 ", "webp"),
+        (b"GIF89a", "gif"),
+        (b"RIFF\0\0\0\0AVI ", "avi"),
+        (b"RIFF\0\0\0\0WAVEfmt ", "wav"),
+        (b"fLaC\0", "flac"),
+        (b"\0\0\0\x20ftypisom", "mp4"),
+        (b"\0\0\0\x14ftypqt  ", "mov"),
+        (b"\x1aE\xdf\xa3....webm", "webm"),
+        (b"\x1aE\xdf\xa3....matroska", "mkv"),
+        (b"ID3\x04", "mp3"),
+        (b"OggS" + b"\0" * 24 + b"OpusHead", "opus"),
+        (b"OggS" + b"\0" * 24 + b"\x01vorbis", "ogg"),
+        (b'\x10\0\0\0\0\0\0\0{"a":1}', "safetensors"),
+        (b"", "bin"),
+        (b"<svg>", "bin"),
+        (b"MZ", "bin"),
+        (b"#!/bin/sh", "bin"),
+        (b"....\0\0\0\0WEBP", "bin"),
+    ],
+)
 def test_the_ending_is_what_the_first_bytes_say(data, kind):
     assert ending(data) == kind
 
@@ -238,35 +298,61 @@ def test_the_ending_is_what_the_first_bytes_say(data, kind):
 def test_files_in_a_history_whatever_a_server_makes_of_it():
     """Every list of files counts, whatever its name; pictures first, nothing twice, no input, none of our own."""
     outputs = {
-        "1": {"images": [{"filename": "a", "type": "output"}, {"filename": 3}, "b"]}, "2": {"images": 7}, "3": None,
+        "1": {"images": [{"filename": "a", "type": "output"}, {"filename": 3}, "b"]},
+        "2": {"images": 7},
+        "3": None,
         "4": {"images": [{"filename": "chart"}]},
-        "5": {"gifs": [{"filename": "b.mp4", "format": "x"}], "audio": [{"filename": "c"}], "animated": [True],
-              "videos": [{"filename": "d"}, {"filename": "b.mp4"}], "images": [{"filename": "e"}],
-              "anything": [{"filename": "f", "subfolder": "s"}, {"filename": "g", "type": "input"}], "text": ["h"]},
-    }  # fmt: skip
+        "5": {
+            "gifs": [{"filename": "b.mp4", "format": "x"}],
+            "audio": [{"filename": "c"}],
+            "animated": [True],
+            "videos": [{"filename": "d"}, {"filename": "b.mp4"}],
+            "images": [{"filename": "e"}],
+            "anything": [{"filename": "f", "subfolder": "s"}, {"filename": "g", "type": "input"}],
+            "text": ["h"],
+        },
+    }
     prompt = {"1": {"class_type": "SaveImage"}, "4": {"class_type": "FSamplerReport"}}
     found = list(listed(outputs, prompt))
     assert found[0] == ("1", 0, {"filename": "a", "subfolder": "", "type": "output"})
     assert [(number, index, file["filename"], file["subfolder"]) for number, index, file in found[1:]] == [
-        ("5", 0, "e", ""), ("5", 1, "b.mp4", ""), ("5", 2, "c", ""), ("5", 3, "d", ""), ("5", 4, "f", "s"),
-    ]  # fmt: skip
+        ("5", 0, "e", ""),
+        ("5", 1, "b.mp4", ""),
+        ("5", 2, "c", ""),
+        ("5", 3, "d", ""),
+        ("5", 4, "f", "s"),
+    ]
 
 
-@pytest.mark.parametrize("status, said", [
-    ({"status_str": "success"}, None),
-    ({"status_str": "error", "messages": [["execution_error", {"node_id": "3", "exception_message": "no\n"}]]}, "'KS"),
-    ({"status_str": "error", "messages": [["execution_interrupted", {"node_id": "3"}]]}, "interrupted"),
-    ({}, "does not say why"), ({"messages": [["execution_error", None], 3]}, "does not say why"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "status, said",
+    [
+        ({"status_str": "success"}, None),
+        (
+            {"status_str": "error", "messages": [["execution_error", {"node_id": "3", "exception_message": "no\n"}]]},
+            "'KS",
+        ),
+        ({"status_str": "error", "messages": [["execution_interrupted", {"node_id": "3"}]]}, "interrupted"),
+        ({}, "does not say why"),
+        ({"messages": [["execution_error", None], 3]}, "does not say why"),
+    ],
+)
 def test_why_a_run_failed(status, said):
     why = failure({"status": status}, prompt())
     assert why is None if said is None else said in why
 
 
 def test_a_refusal_names_nodes_and_inputs():
-    answer = {"error": {"message": "Prompt outputs failed validation"}, "node_errors": {"3": {"errors": [
-        {"message": "Value too small", "details": "steps", "extra_info": {"input_name": "steps"}},
-    ]}}}  # fmt: skip
+    answer = {
+        "error": {"message": "Prompt outputs failed validation"},
+        "node_errors": {
+            "3": {
+                "errors": [
+                    {"message": "Value too small", "details": "steps", "extra_info": {"input_name": "steps"}},
+                ]
+            }
+        },
+    }
     assert Refused(answer, prompt()).lines == ["node 'KSampler' (3), input 'steps': Value too small (steps)"]
     for message in ("Cannot execute because node KSampler does not exist.", "Node 'KSampler' not found."):  # 0.3, 0.33
         missing = {"error": {"message": message, "details": "Node ID '#3'"}, "node_errors": {}}
@@ -276,8 +362,14 @@ def test_a_refusal_names_nodes_and_inputs():
         assert len(Refused(odd, prompt()).lines) == 1
 
 
-@pytest.mark.parametrize("text, version", [
-    ("0.3.64", (0, 3, 64)), ("v0.8.0-2-gabc", (0, 8, 0)), ("0.33", (0, 33, 0)), ("of unknown version", ()),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, version",
+    [
+        ("0.3.64", (0, 3, 64)),
+        ("v0.8.0-2-gabc", (0, 8, 0)),
+        ("0.33", (0, 33, 0)),
+        ("of unknown version", ()),
+    ],
+)
 def test_versions(text, version):
     assert version_of(text) == version

@@ -55,17 +55,23 @@ def test_a_good_one(fake):
     assert one.asked == list(GOOD)
 
 
-@pytest.mark.parametrize("answer, said", [
-    (saying(b"<html>"), "answers /system_stats with something else than JSON"),
-    (saying(b"[]"), "something else than JSON"), (saying(b'{"system": '), "something else than JSON"),
-    (saying(b"[" * 200_000), "something else than JSON"), (saying(b"\xff\xfe\xfd"), "something else than JSON"),
-    (saying(b"{}"), "runs ComfyUI of unknown version; expected 0.3.64 or newer"),
-    (saying(b'{"system": 3}'), "of unknown version"), (saying(b"", 500), "answers /system_stats with status 500"),
-    (saying(b"", 401), "answers 401: wants a token; set FSAMPLER_TOKEN"),
-    (saying(b"", 403), "answers 403: wants a token"),
-    (saying(b"{}", **{"Content-Length": 100}), "breaks"),
-    (lambda path: (200, {}, GOOD.get(path, b"{}").replace(b"Node", b"Other")), "there has no node Node"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (saying(b"<html>"), "answers /system_stats with something else than JSON"),
+        (saying(b"[]"), "something else than JSON"),
+        (saying(b'{"system": '), "something else than JSON"),
+        (saying(b"[" * 200_000), "something else than JSON"),
+        (saying(b"\xff\xfe\xfd"), "something else than JSON"),
+        (saying(b"{}"), "runs ComfyUI of unknown version; expected 0.3.64 or newer"),
+        (saying(b'{"system": 3}'), "of unknown version"),
+        (saying(b"", 500), "answers /system_stats with status 500"),
+        (saying(b"", 401), "answers 401: wants a token; set FSAMPLER_TOKEN"),
+        (saying(b"", 403), "answers 403: wants a token"),
+        (saying(b"{}", **{"Content-Length": 100}), "breaks"),
+        (lambda path: (200, {}, GOOD.get(path, b"{}").replace(b"Node", b"Other")), "there has no node Node"),
+    ],
+)
 def test_an_answer_that_is_none_is_named(answer, said, fake):
     with pytest.raises(Gone) as error:
         Server(fake(answer).address).check(["Node"])

@@ -11,8 +11,10 @@ from comfyui_fsampler.tools.queueing.plan import Job, Plan
 from comfyui_fsampler.tools.queueing.server import Gone
 from comfyui_fsampler.tools.queueing.store import Store
 
-PROMPT = {"1": {"class_type": "KSampler", "inputs": {"seed": 1, "model": ["2", 0]}},
-          "2": {"class_type": "UNETLoader", "inputs": {}}}  # fmt: skip
+PROMPT = {
+    "1": {"class_type": "KSampler", "inputs": {"seed": 1, "model": ["2", 0]}},
+    "2": {"class_type": "UNETLoader", "inputs": {}},
+}
 PICTURE = b"\x89PNG\r\n\x1a\n..."
 
 

@@ -104,7 +104,7 @@ def test_images_do_not_depend_on_each_other(network):
     x = noisy(network, 0.8)
     together = velocity(network, x, 0.8)
     for i in range(len(x)):
-        torch.testing.assert_close(velocity(network, x[i:i + 1], 0.8, LABELS[i:i + 1])[0], together[i])
+        torch.testing.assert_close(velocity(network, x[i : i + 1], 0.8, LABELS[i : i + 1])[0], together[i])
 
 
 def test_half_precision_keeps_its_dtype(network):

@@ -56,9 +56,15 @@ def held(sigma, flow):
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.4, 1.0])
-@pytest.mark.parametrize("flow, sigma, later, gain", [
-    (False, 3.0, 2.0, GAIN), (False, 9.0, 8.0, 1 / 8), (True, 0.5, 0.4, GAIN), (True, 0.95, 0.9, 1 / 9),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "flow, sigma, later, gain",
+    [
+        (False, 3.0, 2.0, GAIN),
+        (False, 9.0, 8.0, 1 / 8),
+        (True, 0.5, 0.4, GAIN),
+        (True, 0.95, 0.9, 1 / 9),
+    ],
+)
 def test_a_share_of_the_fresh_noise_is_taken_up_whatever_is_left_of_the_old(flow, sigma, later, gain, kept):
     x, beside = held(sigma, flow)
     torch.testing.assert_close(noise_in(x, DENOISED, sigma, flow), beside)

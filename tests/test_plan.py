@@ -303,9 +303,15 @@ def test_a_bill_that_ran_over_leaves_the_rest_of_the_run_a_reserve(sigmas):
     assert late and all(d.estimate > 0.05 and d.reason.endswith("within its reserve") for d in late)
 
 
-@pytest.mark.parametrize("sigmas, noisy, share", [
-    (VE20, False, "ve"), (FLOW20, False, "flow"), (VE20, True, "noisy"), (FLOW20, True, "noisy"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "sigmas, noisy, share",
+    [
+        (VE20, False, "ve"),
+        (FLOW20, False, "flow"),
+        (VE20, True, "noisy"),
+        (FLOW20, True, "noisy"),
+    ],
+)
 def test_at_an_even_kappa_the_fewest_calls_are_taken_that_brute_force_finds(sigmas, noisy, share):
     sigmas, kappa = tuple(schedule(9, sigmas is FLOW20, torch.float64).tolist()), 0.05
     for tolerance in TOLERANCES:

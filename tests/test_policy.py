@@ -62,11 +62,19 @@ def test_protected_windows_cut_the_cadence():
     assert run("h2/s2", protect_last=3).records[10].reason == "protected last"
 
 
-@pytest.mark.parametrize("mode, expected", [
-    ("h2, 3, 4, 7", [3, 4, 7]), ("3 6 8", [3, 6, 8]), ("h3,11", [11]),
-    ("2, 3, 4, 5, 6, 7, 8, 9, 10, 11", [*range(2, 12)]),
-    ("h4 2 4 6", [2, 4, 6]), ("0, 1, 2", [2]), ("0", []), ("h2, 8, 3, 3", [3, 8]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "mode, expected",
+    [
+        ("h2, 3, 4, 7", [3, 4, 7]),
+        ("3 6 8", [3, 6, 8]),
+        ("h3,11", [11]),
+        ("2, 3, 4, 5, 6, 7, 8, 9, 10, 11", [*range(2, 12)]),
+        ("h4 2 4 6", [2, 4, 6]),
+        ("0, 1, 2", [2]),
+        ("0", []),
+        ("h2, 8, 3, 3", [3, 8]),
+    ],
+)
 def test_explicit_indices_override_the_windows_but_not_steps_0_and_1(mode, expected):
     assert skips(run(mode, protect_first=5, protect_last=5, max_consecutive_skips=1)) == expected
 
@@ -84,9 +92,13 @@ def test_the_first_token_picks_the_predictor(order):
     values = {round(float(s), 9): math.sin(i) for i, s in enumerate(sigmas)}
     seen = []
     sample(
-        SOLVERS["euler"], lambda x, s: x + 3 + values[round(float(s[0]), 9)], noise(dtype=torch.float64), sigmas,
-        f"h{order} 6", callback=seen.append,
-    )  # fmt: skip
+        SOLVERS["euler"],
+        lambda x, s: x + 3 + values[round(float(s[0]), 9)],
+        noise(dtype=torch.float64),
+        sigmas,
+        f"h{order} 6",
+        callback=seen.append,
+    )
     coefficients = {2: (2, -1), 3: (3, -3, 1), 4: (4, -6, 4, -1)}[order]
     expected = sum(c * (3 + math.sin(5 - i)) for i, c in enumerate(coefficients))
     assert float((seen[6]["denoised"] - seen[6]["x"])[0, 0]) == pytest.approx(expected, abs=1e-6)

@@ -48,13 +48,22 @@ def modes(steps):
     )
 
 
-OPTIONS = st.fixed_dictionaries({}, optional={
-    "order": st.integers(2, 4), "space": st.sampled_from(["auto", "epsilon", "residual", "denoised"]),
-    "nodes": st.sampled_from(["sigma", "index"]), "protect_first": st.integers(0, 6), "protect_last": st.integers(0, 6),
-    "anchor_interval": st.integers(0, 5), "max_consecutive_skips": st.integers(1, 8), "correct": st.booleans(),
-    "stabilizer": st.sampled_from(["none", "trend", "learning", "gradient", "learning+gradient"]),
-    "beta": st.floats(0, 1), "gamma": st.floats(1, 5),
-})  # fmt: skip
+OPTIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "order": st.integers(2, 4),
+        "space": st.sampled_from(["auto", "epsilon", "residual", "denoised"]),
+        "nodes": st.sampled_from(["sigma", "index"]),
+        "protect_first": st.integers(0, 6),
+        "protect_last": st.integers(0, 6),
+        "anchor_interval": st.integers(0, 5),
+        "max_consecutive_skips": st.integers(1, 8),
+        "correct": st.booleans(),
+        "stabilizer": st.sampled_from(["none", "trend", "learning", "gradient", "learning+gradient"]),
+        "beta": st.floats(0, 1),
+        "gamma": st.floats(1, 5),
+    },
+)
 SHAPES = st.sampled_from([(1, 3), (3, 2), (2, 4, 5), (2, 4, 3, 3), (1, 2, 2, 3, 3)])
 
 
@@ -96,9 +105,14 @@ def test_a_number_of_calls_is_kept_exactly(data, sigmas, protect_first, protect_
     name, strength = data.draw(st.sampled_from(sorted(SOLVERS))), data.draw(st.sampled_from([0.0, 1.0, 30.0]))
     x = noise((2, 4)) * float(sigmas[0]) / 14.6
     _, report = sample(
-        SOLVERS[name], stiff(strength), x, sigmas, f"calls:{calls}", protect_first=protect_first,
+        SOLVERS[name],
+        stiff(strength),
+        x,
+        sigmas,
+        f"calls:{calls}",
+        protect_first=protect_first,
         protect_last=protect_last,
-    )  # fmt: skip
+    )
     assert report.sequence.count("R") == calls
     assert "S" not in report.sequence[: max(protect_first, 2)]
     assert "S" not in report.sequence[-max(protect_last, 1) :] or sigmas[-1] > 0  # an open end is not protected

@@ -51,10 +51,19 @@ def test_what_it_finds_says_where_any_answers_lead(name, flow):
         torch.testing.assert_close(state, expected, rtol=1e-4, atol=1e-4 * float(sigmas[0]))
 
 
-@pytest.mark.parametrize("name, step, at", [
-    ("euler", 5, 5), ("dpmpp_2m", 5, 5), ("lms", 5, 5), ("res_3m", 6, 6), ("dpmpp_2s", 5, 10), ("res_2s", 5, 10),
-    ("heun", 5, 10), ("lagged", 5, 5),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name, step, at",
+    [
+        ("euler", 5, 5),
+        ("dpmpp_2m", 5, 5),
+        ("lms", 5, 5),
+        ("res_3m", 6, 6),
+        ("dpmpp_2s", 5, 10),
+        ("res_2s", 5, 10),
+        ("heun", 5, 10),
+        ("lagged", 5, 5),
+    ],
+)
 def test_a_landing_moves_every_later_state_as_if_the_state_had_been_changed(name, step, at):
     """All states after it, at the same answers, are off by sigma's share of delta; what it leaves out is below 1 %."""
     solver, sigmas = KNOWN[name], schedule(12, dtype=torch.float64)
@@ -182,15 +191,18 @@ def wide(model, x, sigmas, **_):
     return model(x, sigmas[:1].expand(len(x)))[:, 5]
 
 
-@pytest.mark.parametrize("solver, why", [
-    (crooked, "its states are not linear in the model's answers"),
-    (greedy, "more than 4 evaluations a step"),
-    (wide, "IndexError: index 5 is out of bounds"),
-    (drops, "it drops its state"),
-    (leaps, "its steps are not the schedule's"),
-    (heunpp2, "it returns to a sigma it had left"),
-    (lambda model, x, sigmas, **_: model.inner_model(x, sigmas), "AttributeError: 'NoneType' object"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "solver, why",
+    [
+        (crooked, "its states are not linear in the model's answers"),
+        (greedy, "more than 4 evaluations a step"),
+        (wide, "IndexError: index 5 is out of bounds"),
+        (drops, "it drops its state"),
+        (leaps, "its steps are not the schedule's"),
+        (heunpp2, "it returns to a sigma it had left"),
+        (lambda model, x, sigmas, **_: model.inner_model(x, sigmas), "AttributeError: 'NoneType' object"),
+    ],
+)
 def test_what_cannot_be_rehearsed_says_why_and_counts_as_a_one_step_method(solver, why):
     sampler, note = rehearse(solver, schedule(12))
     assert isinstance(sampler, OneStep) and not sampler.noisy
@@ -260,9 +272,16 @@ def test_only_a_run_that_corrects_is_rehearsed(mode, runs):
     assert len(seen) == runs
 
 
-@pytest.mark.parametrize("name, flow", [
-    ("dpmpp_2s", True), ("res_2s", True), ("lms", True), ("heun", True), ("heun", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name, flow",
+    [
+        ("dpmpp_2s", True),
+        ("res_2s", True),
+        ("lms", True),
+        ("heun", True),
+        ("heun", False),
+    ],
+)
 def test_it_brings_samplers_with_memory_or_two_evaluations_closer_to_the_full_run(name, flow):
     solver, sigmas, x = KNOWN[name], schedule(20, flow), noise((2, 3), flow)
     full, _ = sample(solver, problem(), x, sigmas, "off")
@@ -297,7 +316,5 @@ def test_noise_that_comes_late_is_expected_from_the_start():
 def test_one_answer_that_needs_nothing_is_not_the_end_of_a_landing():
     count = 9
     weights = [[(1.0 if m - j < 3 else 0.5) * (j < m) for j in range(count)] for m in range(count + 1)]
-    sampler = Rehearsed(
-        [*range(count, -1, -1)], [*range(count, 0, -1)], [*range(count)], [1.0] * (count + 1), weights
-    )
+    sampler = Rehearsed([*range(count, -1, -1)], [*range(count, 0, -1)], [*range(count)], [1.0] * (count + 1), weights)
     assert sampler.landing(1, 8, 7) == pytest.approx((1, 0, 0.5, 0, 0.25, 0, 0.125))

@@ -43,12 +43,21 @@ def test_several_evaluations_a_step():
 
 
 REASONS = {
-    "anchor": "anchor", "cadence": "cadence", "warm-up": "warm-up", "cap": "cap", "protected first": "protected first",
-    "steps 0 and 1 are never skipped": "steps 0 and 1 are never skipped", "gate 0.099 <= 0.100": "gate",
-    "gate 0.101 > 0.100": "gate", "estimate 0.0060 <= 0.008": "estimate", "estimate 0.0060 <= 1e-05": "estimate",
-    "estimate nan > 0.008": "estimate", "rejected: norm ratio 1.2e-07 < 1e-06": "rejected: norm ratio",
-    "rejected: cosine -0.60 < -0.5": "rejected: cosine", "rejected: not finite": "rejected: not finite",
-}  # fmt: skip
+    "anchor": "anchor",
+    "cadence": "cadence",
+    "warm-up": "warm-up",
+    "cap": "cap",
+    "protected first": "protected first",
+    "steps 0 and 1 are never skipped": "steps 0 and 1 are never skipped",
+    "gate 0.099 <= 0.100": "gate",
+    "gate 0.101 > 0.100": "gate",
+    "estimate 0.0060 <= 0.008": "estimate",
+    "estimate 0.0060 <= 1e-05": "estimate",
+    "estimate nan > 0.008": "estimate",
+    "rejected: norm ratio 1.2e-07 < 1e-06": "rejected: norm ratio",
+    "rejected: cosine -0.60 < -0.5": "rejected: cosine",
+    "rejected: not finite": "rejected: not finite",
+}
 
 
 @pytest.mark.parametrize("reason, name", REASONS.items())

@@ -61,9 +61,10 @@ def test_in_the_mean_a_smaller_tolerance_is_never_worse():
 def test_a_text_a_config_and_the_default_say_the_same():
     run = lambda *mode, **options: sample(SOLVERS["euler"], problem(), noise(), schedule(12), *mode, **options)  # noqa: E731
     for pair in (
-        (run(), run("balanced")), (run("auto", correct=False), run(Config.parse("auto", correct=False))),
+        (run(), run("balanced")),
+        (run("auto", correct=False), run(Config.parse("auto", correct=False))),
         (run(None), run()),
-    ):  # fmt: skip
+    ):
         assert torch.equal(pair[0][0], pair[1][0]) and pair[0][1] == pair[1][1]
         assert isinstance(pair[0][1], Report)
 
@@ -81,9 +82,15 @@ def test_arguments_reach_model_callback_and_solver():
         return scale * x / (1 + sigma[:, None])
 
     result, report = sample(
-        SOLVERS["lms"], model, noise(), schedule(10), "calls:6", extra_args={"scale": 0.5}, callback=steps.append,
+        SOLVERS["lms"],
+        model,
+        noise(),
+        schedule(10),
+        "calls:6",
+        extra_args={"scale": 0.5},
+        callback=steps.append,
         solver_options={"order": 2},
-    )  # fmt: skip
+    )
     assert seen == [0.5] * 6 and [step["i"] for step in steps] == list(range(10)) and report.calls == 6
     ab2, _ = sample(SOLVERS["ab2"], model, noise(), schedule(10), "calls:6", extra_args={"scale": 0.5})
     assert torch.equal(result, ab2)

@@ -181,9 +181,13 @@ def test_one_step_keeps_the_marginal_of_a_known_image(name, eta, sigma, flow):
     alpha_next = 1 - sigma_next if flow else 1.0
     old = f64([0.0], [1.0], [0.0])
     result = SOLVERS[name](
-        constant(0.25), alpha * 0.25 + sigma * old, f64(sigma, sigma_next),
-        eta=eta, flow=flow, noise_sampler=lambda *_: f64([0.0], [0.0], [1.0]),
-    )  # fmt: skip
+        constant(0.25),
+        alpha * 0.25 + sigma * old,
+        f64(sigma, sigma_next),
+        eta=eta,
+        flow=flow,
+        noise_sampler=lambda *_: f64([0.0], [0.0], [1.0]),
+    )
     mean, kept, fresh = result[0], result[1] - result[0], result[2] - result[0]
     rho = sigma_next * alpha / (sigma * alpha_next)
     expected = 1 - rho ** (2 * eta) if name in SDE else min(1.0, eta**2 * (1 - rho**2))

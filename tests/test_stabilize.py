@@ -29,9 +29,16 @@ def test_the_ratio_starts_at_one_and_learns_per_sample():
     assert again.flatten().tolist() == pytest.approx([0.9 * 1.05 + 0.1 * 2, 0.9 * 0.95 + 0.1 * 1])
 
 
-@pytest.mark.parametrize("beta, predicted, expected", [
-    (0.0, 100.0, 2.0), (0.0, 0.01, 0.5), (0.5, 10.0, 2.0), (0.5, 2.0, 1.5), (1.0, 100.0, 1.0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "beta, predicted, expected",
+    [
+        (0.0, 100.0, 2.0),
+        (0.0, 0.01, 0.5),
+        (0.5, 10.0, 2.0),
+        (0.5, 2.0, 1.5),
+        (1.0, 100.0, 1.0),
+    ],
+)
 def test_the_ratio_stays_within_half_and_two(beta, predicted, expected):
     assert float(learn_ratio(None, latents(predicted), latents(1.0), beta)) == pytest.approx(expected)
 

@@ -45,8 +45,13 @@ def values(node):
 
 def test_what_there_is():
     assert NAMES == [
-        "compare_full_and_fast", "draft_then_final", "flux_dev", "qwen_image", "sdxl_base", "wan22_t2v",
-    ]  # fmt: skip
+        "compare_full_and_fast",
+        "draft_then_final",
+        "flux_dev",
+        "qwen_image",
+        "sdxl_base",
+        "wan22_t2v",
+    ]
     assert {path.stem for path in (FOLDER / "api").iterdir()} == set(NAMES)
 
 
@@ -108,9 +113,12 @@ class TestEach:
         graph = ui(name)
         notes = " ".join(node["widgets_values"][0] for node in graph["nodes"] if node["type"] == "MarkdownNote")
         loaded = {
-            value for node in graph["nodes"] if node["type"] != "MarkdownNote"
-            for value in values(node).values() if str(value).endswith(".safetensors")
-        }  # fmt: skip
+            value
+            for node in graph["nodes"]
+            if node["type"] != "MarkdownNote"
+            for value in values(node).values()
+            if str(value).endswith(".safetensors")
+        }
         offered = [model for node in graph["nodes"] for model in node["properties"].get("models", ())]
         assert loaded and {model["name"] for model in offered} == loaded
         for model in offered:

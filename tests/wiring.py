@@ -74,9 +74,10 @@ def overlapping(form, node):
 
     left, top, right, bottom = box(node)
     return [
-        other["id"] for other in form["nodes"]
+        other["id"]
+        for other in form["nodes"]
         if other is not node and (b := box(other)) and b[0] < right and left < b[2] and b[1] < bottom and top < b[3]
-    ]  # fmt: skip
+    ]
 
 
 def groups_of(form, node):

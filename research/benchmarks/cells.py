@@ -27,7 +27,10 @@ class Cell(NamedTuple):
 
 
 COLUMNS = (
-    ("flow", "simple", "euler"), ("eps", "karras", "euler"), ("eps", "simple", "dpmpp_2m"), ("v", "simple", "euler"),
+    ("flow", "simple", "euler"),
+    ("eps", "karras", "euler"),
+    ("eps", "simple", "dpmpp_2m"),
+    ("v", "simple", "euler"),
 )
 
 

@@ -164,7 +164,7 @@ class Flux(Network):
         x = torch.cat([text, image], dim=1)
         for block in self.singles:
             x = block(x, vector, self.turn)
-        return x[:, text.shape[1]:]
+        return x[:, text.shape[1] :]
 
 
 class Attention(nn.Module):

@@ -238,10 +238,17 @@ def measure(model, x, sigmas, repeat):
     call_s, real_s, skip_s = (statistics.median(seconds) for seconds in (calls, real, skip))
     extra = peak_bytes(model, x, sigmas, HALF) - peak_bytes(model, x, sigmas, FULL)
     return {
-        "call_s": call_s, "real_ms": 1000 * real_s, "skip_ms": 1000 * skip_s, "real_share": real_s / call_s,
-        "skip_share": skip_s / call_s, "syncs": most_syncs(model, x, sigmas), "extra_latents": extra / (4 * x.numel()),
-        "saved_share": statistics.median(saved), "skipped": len(skipped), "steps": len(sigmas) - 1,
-    }  # fmt: skip
+        "call_s": call_s,
+        "real_ms": 1000 * real_s,
+        "skip_ms": 1000 * skip_s,
+        "real_share": real_s / call_s,
+        "skip_share": skip_s / call_s,
+        "syncs": most_syncs(model, x, sigmas),
+        "extra_latents": extra / (4 * x.numel()),
+        "saved_share": statistics.median(saved),
+        "skipped": len(skipped),
+        "steps": len(sigmas) - 1,
+    }
 
 
 @torch.no_grad()

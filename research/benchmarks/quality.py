@@ -117,14 +117,25 @@ def auto(bench):
         ratios = [error / tolerance for score in scores for error in score.errors]
         kept = sum(ratio <= 1 for ratio in ratios) / len(ratios)
         median = statistics.median(ratios)
-        body.append([
-            tolerance, f"{calls:.1f}", f"{psnr:.1f}", f"{median:.2f}", f"{100 * kept:.0f} %", f"{max(ratios):.2f}",
-        ])  # fmt: skip
+        body.append(
+            [
+                tolerance,
+                f"{calls:.1f}",
+                f"{psnr:.1f}",
+                f"{median:.2f}",
+                f"{100 * kept:.0f} %",
+                f"{max(ratios):.2f}",
+            ]
+        )
         figures.append({"tolerance": tolerance, "scores": [s._asdict() for s in scores]})
     header = [
-        "tolerance", "mean calls of 20", "mean PSNR", "median error / tolerance", "images within it",
+        "tolerance",
+        "mean calls of 20",
+        "mean PSNR",
+        "median error / tolerance",
+        "images within it",
         "worst error / tolerance",
-    ]  # fmt: skip
+    ]
     return rows(header, body), figures
 
 

@@ -13,9 +13,10 @@ import torch
 from comfy.patcher_extension import WrapperExecutor, WrappersMP, get_all_wrappers
 
 TYPES = {
-    "flow": comfy.model_base.ModelType.FLOW, "eps": comfy.model_base.ModelType.EPS,
+    "flow": comfy.model_base.ModelType.FLOW,
+    "eps": comfy.model_base.ModelType.EPS,
     "v": comfy.model_base.ModelType.V_PREDICTION,
-}  # fmt: skip
+}
 
 
 class PixelLatents(comfy.latent_formats.LatentFormat):

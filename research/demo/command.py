@@ -22,6 +22,7 @@ FILES = ("demo.png", "steps.png", "demo.json")
 
 def add_arguments(parser):
     default = Settings()
+    modes = " ".join(default.modes).replace("%", "%%")
     parser.add_argument("--sampler", default=default.sampler, help=", ".join(SOLVERS))
     parser.add_argument("--schedule", default=default.schedule, help=", ".join(SCHEDULES))
     parser.add_argument("--prediction", default=default.prediction, help=", ".join(PREDICTIONS))
@@ -31,10 +32,13 @@ def add_arguments(parser):
     parser.add_argument("--count", type=int, default=default.count, help="images, 1 to 256")
     parser.add_argument("--seed", type=int, default=default.seed, help="what the noise depends on")
     parser.add_argument(
-        "--mode", nargs="+", action="extend", metavar="MODE", dest="modes",
-        help=f"modes to compare with the full run, quoted if they hold blanks; default {' '.join(default.modes)}"
-        .replace("%", "%%"),
-    )  # fmt: skip
+        "--mode",
+        nargs="+",
+        action="extend",
+        metavar="MODE",
+        dest="modes",
+        help=f"modes to compare with the full run, quoted if they hold blanks; default {modes}",
+    )
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("out/demo"), help="where the files go")
     parser.add_argument("--threads", type=int, help="CPU threads; default torch's own choice")
     parser.add_argument("--weights", type=pathlib.Path, default=default.weights, help="a file that demo.train wrote")
@@ -69,18 +73,30 @@ def to_json(runs, settings):
     digest, notes = fingerprint(settings.weights)
     whole = {
         "settings": {
-            **common, "steps": settings.steps, "cfg": settings.cfg, "eta": settings.eta, "count": settings.count,
-            "seed": settings.seed, "threads": torch.get_num_threads(), "weights": {"sha256": digest, **notes},
-            "fsampler": __version__, "torch": torch.__version__,
+            **common,
+            "steps": settings.steps,
+            "cfg": settings.cfg,
+            "eta": settings.eta,
+            "count": settings.count,
+            "seed": settings.seed,
+            "threads": torch.get_num_threads(),
+            "weights": {"sha256": digest, **notes},
+            "fsampler": __version__,
+            "torch": torch.__version__,
         },
         "runs": [
             {
-                "mode": run.mode, **common, "steps": run.steps, "calls": run.calls, "seconds": round(run.seconds, 4),
-                "ssim": round(run.ssim, 6), "psnr": None if run.psnr is None else round(run.psnr, 4),
+                "mode": run.mode,
+                **common,
+                "steps": run.steps,
+                "calls": run.calls,
+                "seconds": round(run.seconds, 4),
+                "ssim": round(run.ssim, 6),
+                "psnr": None if run.psnr is None else round(run.psnr, 4),
             }
             for run in runs
         ],
-    }  # fmt: skip
+    }
     return (json.dumps(whole, indent=2, allow_nan=False) + "\n").encode()
 
 

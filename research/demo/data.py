@@ -39,7 +39,7 @@ def photograph(label):
     if picture.ndim == 2:
         picture = np.repeat(picture[:, :, None], 3, axis=2)
     height, width = picture.shape[:2]
-    picture = picture[int(top * height):int(bottom * height), int(left * width):int(right * width)]
+    picture = picture[int(top * height) : int(bottom * height), int(left * width) : int(right * width)]
     return torch.from_numpy(picture.copy()).permute(2, 0, 1).float() / 127.5 - 1
 
 
@@ -53,7 +53,7 @@ def crops(label, count, generator):
         share, down, right, flip = torch.rand(4, generator=generator).tolist()
         size = int(short * (smallest + (largest - smallest) * share))
         y, x = int(down * (picture.shape[1] - size)), int(right * (picture.shape[2] - size))
-        crop = picture[None, :, y:y + size, x:x + size]
+        crop = picture[None, :, y : y + size, x : x + size]
         crop = F.interpolate(crop, (IMAGE_SIZE, IMAGE_SIZE), mode="bilinear", antialias=True, align_corners=False)[0]
         out[i] = crop.flip(-1) if flip < 0.5 else crop
     return out

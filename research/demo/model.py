@@ -11,8 +11,18 @@ import torch.nn.functional as F
 from torch import nn
 
 CLASSES = (
-    "astronaut", "brick", "camera", "cat", "coffee", "coins",
-    "galaxies", "gravel", "histology", "moon", "retina", "rocket",
+    "astronaut",
+    "brick",
+    "camera",
+    "cat",
+    "coffee",
+    "coins",
+    "galaxies",
+    "gravel",
+    "histology",
+    "moon",
+    "retina",
+    "rocket",
 )
 UNCONDITIONAL = len(CLASSES)
 IMAGE_SIZE = 64

@@ -63,9 +63,13 @@ def row(rig, name, prediction):
         raise RuntimeError(f"{name}, {prediction}: {made} of {evaluations} calls, reported as {report.line()}")
     distance = round(rig.psnr(full, fast), 1)
     return {
-        "sampler": name, "prediction": prediction, "psnr": None if distance == float("inf") else distance,
-        "calls": report.calls, "evaluations": report.evaluations, "notes": report.notes,
-    }  # fmt: skip
+        "sampler": name,
+        "prediction": prediction,
+        "psnr": None if distance == float("inf") else distance,
+        "calls": report.calls,
+        "evaluations": report.evaluations,
+        "notes": report.notes,
+    }
 
 
 def test(names):

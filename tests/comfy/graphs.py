@@ -16,9 +16,17 @@ def sources(prediction="flow", name="cat", batch=1):
 def ksampler(class_type="KSampler", **changed):
     """A KSampler, core's or ours, on ``sources``."""
     inputs = dict(
-        seed=SEED, steps=STEPS, cfg=2.0, sampler_name="euler", scheduler="simple", denoise=1.0,
-        model=["model", 0], positive=["positive", 0], negative=["negative", 0], latent_image=["latent", 0],
-    )  # fmt: skip
+        seed=SEED,
+        steps=STEPS,
+        cfg=2.0,
+        sampler_name="euler",
+        scheduler="simple",
+        denoise=1.0,
+        model=["model", 0],
+        positive=["positive", 0],
+        negative=["negative", 0],
+        latent_image=["latent", 0],
+    )
     return {"class_type": class_type, "inputs": inputs | changed}
 
 
@@ -53,26 +61,53 @@ def custom(sampler, **nodes):
     return {
         **sources(),
         "noise": {"class_type": "RandomNoise", "inputs": {"noise_seed": SEED}},
-        "guider": {"class_type": "CFGGuider", "inputs": {
-            "model": ["model", 0], "positive": ["positive", 0], "negative": ["negative", 0], "cfg": 2.0,
-        }},
-        "sigmas": {"class_type": "BasicScheduler", "inputs": {
-            "model": ["model", 0], "scheduler": "simple", "steps": STEPS, "denoise": 1.0,
-        }},
+        "guider": {
+            "class_type": "CFGGuider",
+            "inputs": {
+                "model": ["model", 0],
+                "positive": ["positive", 0],
+                "negative": ["negative", 0],
+                "cfg": 2.0,
+            },
+        },
+        "sigmas": {
+            "class_type": "BasicScheduler",
+            "inputs": {
+                "model": ["model", 0],
+                "scheduler": "simple",
+                "steps": STEPS,
+                "denoise": 1.0,
+            },
+        },
         **nodes,
-        "sampling": {"class_type": "SamplerCustomAdvanced", "inputs": {
-            "noise": ["noise", 0], "guider": ["guider", 0], "sampler": [sampler, 0], "sigmas": ["sigmas", 0],
-            "latent_image": ["latent", 0],
-        }},
+        "sampling": {
+            "class_type": "SamplerCustomAdvanced",
+            "inputs": {
+                "noise": ["noise", 0],
+                "guider": ["guider", 0],
+                "sampler": [sampler, 0],
+                "sigmas": ["sigmas", 0],
+                "latent_image": ["latent", 0],
+            },
+        },
         **decoded("sampling"),
-    }  # fmt: skip
+    }
 
 
 def compared(full, fast):
     """Two samplers side by side on ``sources``, their images, and how close they are."""
     return {
-        **sources(), "full": full, "fast": fast, **decoded("full", "full image"), **decoded("fast", "fast image"),
-        "compare": {"class_type": "FSamplerCompare", "inputs": {
-            "reference": ["full image decoded", 0], "image": ["fast image decoded", 0], "gain": 8.0,
-        }},
-    }  # fmt: skip
+        **sources(),
+        "full": full,
+        "fast": fast,
+        **decoded("full", "full image"),
+        **decoded("fast", "fast image"),
+        "compare": {
+            "class_type": "FSamplerCompare",
+            "inputs": {
+                "reference": ["full image decoded", 0],
+                "image": ["fast image decoded", 0],
+                "gain": 8.0,
+            },
+        },
+    }

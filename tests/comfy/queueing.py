@@ -24,7 +24,7 @@ def slow(seconds=0.1):
         "slow",
         euler={"class_type": "KSamplerSelect", "inputs": {"sampler_name": "euler"}},
         slow={"class_type": "FSamplerTestSlow", "inputs": {"sampler": ["euler", 0], "seconds": seconds}},
-    )  # fmt: skip
+    )
 
 
 class Queue:
@@ -49,9 +49,13 @@ class Queue:
         """The command as a process of its own; it hears Ctrl-C even if this one was started in the background."""
         command = [sys.executable, "-m", "comfyui_fsampler.tools.cli", *self.arguments(*given, **named)]
         return subprocess.Popen(
-            command, env=self.environment, stdout=subprocess.PIPE, stderr=stderr, text=True,
+            command,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )  # fmt: skip
+        )
 
     def jobs(self):
         return {path.stem: json.loads(path.read_text()) for path in (self.out / "jobs").glob("*.json")}

@@ -129,16 +129,31 @@ class Server:
             free.bind(("127.0.0.1", 0))
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
         command = [
-            find.interpreter(self.comfyui), "main.py", "--cpu", "--disable-api-nodes",
-            "--base-directory", str(self.folder), "--database-url", "sqlite:///:memory:",
-            "--listen", "127.0.0.1", "--port", self.address.rpartition(":")[2], *self.arguments,
-        ]  # fmt: skip
+            find.interpreter(self.comfyui),
+            "main.py",
+            "--cpu",
+            "--disable-api-nodes",
+            "--base-directory",
+            str(self.folder),
+            "--database-url",
+            "sqlite:///:memory:",
+            "--listen",
+            "127.0.0.1",
+            "--port",
+            self.address.rpartition(":")[2],
+            *self.arguments,
+        ]
         environment = {"OMP_NUM_THREADS": "1"} | os.environ | {"PYTHONUNBUFFERED": "1"}
         with open(self.folder / "log.txt", "wb") as log:
             self.process = subprocess.Popen(
-                command, cwd=self.comfyui, env=environment, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
+                command,
+                cwd=self.comfyui,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         with contextlib.ExitStack() as undo:
             undo.callback(self.__exit__)
             self._wait()

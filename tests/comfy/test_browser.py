@@ -196,14 +196,20 @@ def test_the_text_is_read_only_and_leaves_the_picture_its_place(gui):
     for node in ("report", "compare"):
         gui.wait("id => app.graph.getNodeById(id).imgs?.[0]?.naturalWidth > 0", node)
         gui.do("id => app.canvas.centerOnNode(app.graph.getNodeById(id))", node)
-        gui.wait("""id => {
+        gui.wait(
+            """id => {
             const widget = app.graph.getNodeById(id).widgets.find(w => w.name == 'fsampler_text')
             return widget.element.getBoundingClientRect().height > 20
-        }""", node)
+        }""",
+            node,
+        )
         element = "id => app.graph.getNodeById(id).widgets.find(w => w.name == 'fsampler_text').element"
         assert gui.do(f"id => ({element})(id).readOnly", node)
-        text, picture = gui.do("""id => ['fsampler_text', '$$canvas-image-preview'].map(name =>
-            app.graph.getNodeById(id).widgets.find(w => w.name == name)).map(w => [w.y, w.computedHeight])""", node)
+        text, picture = gui.do(
+            """id => ['fsampler_text', '$$canvas-image-preview'].map(name =>
+            app.graph.getNodeById(id).widgets.find(w => w.name == name)).map(w => [w.y, w.computedHeight])""",
+            node,
+        )
         assert text[0] + text[1] <= picture[0], node
 
 
@@ -246,17 +252,30 @@ def test_nodes_drawn_by_vue_show_the_text(gui):
 
 
 PLACES = {  # x, y, and width and height where they matter
-    "model": (0, 0), "positive": (0, 120), "negative": (0, 220), "latent": (0, 320),
-    "full": (310, 0, 280, 490), "fast": (620, 0, 280, 560),
-    "full image decoded": (930, 0), "fast image decoded": (1140, 0),
-    "full large": (930, 90), "fast large": (1220, 90), "report": (930, 220, 500, 370),
-    "full image": (1500, 0, 250, 320), "fast image": (1500, 370, 250, 320),
-    "compare": (1780, 0, 300, 390), "difference large": (1780, 440, 300, 82), "difference": (1780, 570, 300, 250),
-}  # fmt: skip
+    "model": (0, 0),
+    "positive": (0, 120),
+    "negative": (0, 220),
+    "latent": (0, 320),
+    "full": (310, 0, 280, 490),
+    "fast": (620, 0, 280, 560),
+    "full image decoded": (930, 0),
+    "fast image decoded": (1140, 0),
+    "full large": (930, 90),
+    "fast large": (1220, 90),
+    "report": (930, 220, 500, 370),
+    "full image": (1500, 0, 250, 320),
+    "fast image": (1500, 370, 250, 320),
+    "compare": (1780, 0, 300, 390),
+    "difference large": (1780, 440, 300, 82),
+    "difference": (1780, 570, 300, 250),
+}
 TIDY = {
-    "Comfy.Minimap.Visible": False, "Comfy.Graph.CanvasMenu": False, "Comfy.Graph.CanvasInfo": False,
-    "Comfy.NodeBadge.NodeSourceBadgeMode": "None", "Comfy.NodeBadge.NodeIdBadgeMode": "None",
-}  # fmt: skip
+    "Comfy.Minimap.Visible": False,
+    "Comfy.Graph.CanvasMenu": False,
+    "Comfy.Graph.CanvasInfo": False,
+    "Comfy.NodeBadge.NodeSourceBadgeMode": "None",
+    "Comfy.NodeBadge.NodeIdBadgeMode": "None",
+}
 PLACE = """places => {
   for (const [id, [x, y, width, height]] of Object.entries(places)) {
     const node = app.graph.getNodeById(id)
@@ -285,9 +304,14 @@ def pictured():
     """Both KSamplers, with the demo model's small images enlarged for the eye; they are compared as they are."""
     graph = compared(ksampler(seed=8), ours("balanced", seed=8)) | report("fast", "fast") | sources(name="coffee")
     for name, source in (("full", "full image decoded"), ("fast", "fast image decoded"), ("difference", "compare")):
-        graph[f"{name} large"] = {"class_type": "ImageScaleBy", "inputs": {
-            "image": [source, 2 if source == "compare" else 0], "upscale_method": "lanczos", "scale_by": 4.0,
-        }}  # fmt: skip
+        graph[f"{name} large"] = {
+            "class_type": "ImageScaleBy",
+            "inputs": {
+                "image": [source, 2 if source == "compare" else 0],
+                "upscale_method": "lanczos",
+                "scale_by": 4.0,
+            },
+        }
     graph["full image"]["inputs"]["images"] = ["full large", 0]
     graph["fast image"]["inputs"]["images"] = ["fast large", 0]
     return graph | {"difference": {"class_type": "PreviewImage", "inputs": {"images": ["difference large", 0]}}}
@@ -299,8 +323,12 @@ def photograph(gui, name, nodes, scale):
     left, top = gui.do(SHOW, [x, y, scale])
     gui.page.wait_for_timeout(1500)
     margin = 16
-    clip = {"x": left - margin, "y": top - margin,
-            "width": width * scale + 2 * margin, "height": height * scale + 2 * margin}  # fmt: skip
+    clip = {
+        "x": left - margin,
+        "y": top - margin,
+        "width": width * scale + 2 * margin,
+        "height": height * scale + 2 * margin,
+    }
     picture = Image.open(io.BytesIO(gui.page.screenshot(clip=clip))).convert("RGB")
     folder = ROOT / "docs/screenshots"
     folder.mkdir(exist_ok=True)
@@ -321,10 +349,13 @@ def test_write_the_screenshots(gui):
     photograph(gui, "report", ["report"], 1.5)
     photograph(gui, "compare", ["compare", "difference large", "difference"], 1.0)
     kinds = [
-        ["FSamplerKSampler", "FSamplerModel"], ["FSamplerKSamplerAdvanced"], ["FSamplerSampler", "FSamplerSolver"],
+        ["FSamplerKSampler", "FSamplerModel"],
+        ["FSamplerKSamplerAdvanced"],
+        ["FSamplerSampler", "FSamplerSolver"],
         ["FSamplerSettings"],
-    ]  # fmt: skip
-    ids = gui.do("""columns => {
+    ]
+    ids = gui.do(
+        """columns => {
       app.graph.clear()
       return columns.flatMap((kinds, column) => {
         let y = 0
@@ -337,5 +368,7 @@ def test_write_the_screenshots(gui):
           return node.id
         })
       })
-    }""", kinds)
+    }""",
+        kinds,
+    )
     photograph(gui, "nodes", ids, 1.0)

@@ -111,11 +111,15 @@ def test_the_compare_shows_figures_and_a_heat_map(client, server):
 def test_a_model_patch_speeds_up_a_core_ksampler(client):
     """The patch node runs once; its report is of each sampling."""
     for steps in (STEPS, STEPS + 2):
-        run = client.success({
-            **sources(),
-            "patch": {"class_type": "FSamplerModel", "inputs": {"model": ["model", 0], "mode": "balanced"}},
-            "sampler": ksampler(model=["patch", 0], steps=steps), **decoded("sampler"), **report("patch", "sampler"),
-        })  # fmt: skip
+        run = client.success(
+            {
+                **sources(),
+                "patch": {"class_type": "FSamplerModel", "inputs": {"model": ["model", 0], "mode": "balanced"}},
+                "sampler": ksampler(model=["patch", 0], steps=steps),
+                **decoded("sampler"),
+                **report("patch", "sampler"),
+            }
+        )
         mode, made, asked = calls(run.text("report"))
         assert (mode, asked) == ("balanced", steps) and made < steps
 
@@ -131,12 +135,14 @@ def test_model_patch_and_ksampler_give_the_same_image(client, server):
 
 @pytest.mark.parametrize("name", ["euler", "dpmpp_2m_sde", "res_multistep"])
 def test_a_wrapped_sampler_with_a_guider(name, client, server):
-    run = client.success(custom(
-        "skipping",
-        chosen={"class_type": "KSamplerSelect", "inputs": {"sampler_name": name}},
-        skipping={"class_type": "FSamplerSampler", "inputs": {"sampler": ["chosen", 0], "mode": "fast"}},
-        **report("skipping", "sampling"),
-    ))  # fmt: skip
+    run = client.success(
+        custom(
+            "skipping",
+            chosen={"class_type": "KSamplerSelect", "inputs": {"sampler_name": name}},
+            skipping={"class_type": "FSamplerSampler", "inputs": {"sampler": ["chosen", 0], "mode": "fast"}},
+            **report("skipping", "sampling"),
+        )
+    )
     mode, made, asked = calls(run.text("report"))
     assert (mode, asked) == ("fast", STEPS) and made <= STEPS
     assert name == "dpmpp_2m_sde" or made < STEPS
@@ -147,11 +153,16 @@ def test_a_wrapped_sampler_with_a_guider(name, client, server):
 def test_every_solver_with_and_without_skipping(name, client, server):
     images = []
     for mode in ("off", "quality"):
-        run = client.success(custom(
-            "solver",
-            solver={"class_type": "FSamplerSolver", "inputs": {"solver": name, "eta": 0.0, "order": 4, "mode": mode}},
-            **report("solver", "sampling"),
-        ))  # fmt: skip
+        run = client.success(
+            custom(
+                "solver",
+                solver={
+                    "class_type": "FSamplerSolver",
+                    "inputs": {"solver": name, "eta": 0.0, "order": 4, "mode": mode},
+                },
+                **report("solver", "sampling"),
+            )
+        )
         said, made, asked = calls(run.text("report"))
         assert said == mode and (made == asked if mode == "off" else made < asked)
         images.append(picture(*files(server, run, "image")))
@@ -169,11 +180,13 @@ def test_the_cached_sampler_is_not_run_again_and_the_report_stays(client, server
 
 
 def test_a_report_that_waits_for_nothing_says_what_to_connect(client):
-    run = client.success({
-        **sources("v"),
-        "patch": {"class_type": "FSamplerModel", "inputs": {"model": ["model", 0], "mode": "turbo"}},
-        **report("patch"),
-    })  # fmt: skip
+    run = client.success(
+        {
+            **sources("v"),
+            "patch": {"class_type": "FSamplerModel", "inputs": {"model": ["model", 0], "mode": "turbo"}},
+            **report("patch"),
+        }
+    )
     assert "connect its latent" in run.text("report")
 
 
@@ -182,28 +195,74 @@ def test_prompts_saved_with_the_original_pack_run(client, server):
     links = dict(model=["model", 0], positive=["positive", 0], negative=["negative", 0], latent_image=["latent", 0])
     common = dict(steps=STEPS, scheduler="simple", denoise=1.0, verbose=False)
     skips = dict(
-        protect_first_steps=2, protect_last_steps=2, adaptive_mode="learning", smoothing_beta=0.999, skip_indices="",
-        anchor_interval=4, max_consecutive_skips=4, noise_type="whitened", no_grad=True, official_comfy=True,
-    )  # fmt: skip
+        protect_first_steps=2,
+        protect_last_steps=2,
+        adaptive_mode="learning",
+        smoothing_beta=0.999,
+        skip_indices="",
+        anchor_interval=4,
+        max_consecutive_skips=4,
+        noise_type="whitened",
+        no_grad=True,
+        official_comfy=True,
+    )
     graph = {
         **sources(),
-        "plain": {"class_type": "FSampler", "inputs": {
-            **links, **common, "seed": SEED, "cfg": 2.0, "sampler": "euler", "skip_mode": "h2/s2", "add_noise": 0.0,
-        }},
-        "advanced": {"class_type": "FSamplerAdvanced", "inputs": {
-            **links, **common, **skips, "seed": SEED, "cfg": 2.0, "sampler": "res_2m", "skip_mode": "h2/s3",
-            "add_noise": 0.0, "start_at_step": -1, "end_at_step": -1,
-        }},
-        "select": {"class_type": "FSamplerSelect", "inputs": {
-            **common, **skips, "model": ["model", 0], "sampler": "dpmpp_2m", "skip_mode": "adaptive",
-            "add_noise": 0.0, "sigma_aware": False, "extrapolate_denoised": False,
-        }},
-        "selected": {"class_type": "SamplerCustom", "inputs": {
-            **links, "add_noise": True, "noise_seed": SEED, "cfg": 2.0, "sampler": ["select", 0],
-            "sigmas": ["select", 1],
-        }},
-        **decoded("plain", "image"), **decoded("advanced", "image 2"), **decoded("selected", "image 3"),
-    }  # fmt: skip
+        "plain": {
+            "class_type": "FSampler",
+            "inputs": {
+                **links,
+                **common,
+                "seed": SEED,
+                "cfg": 2.0,
+                "sampler": "euler",
+                "skip_mode": "h2/s2",
+                "add_noise": 0.0,
+            },
+        },
+        "advanced": {
+            "class_type": "FSamplerAdvanced",
+            "inputs": {
+                **links,
+                **common,
+                **skips,
+                "seed": SEED,
+                "cfg": 2.0,
+                "sampler": "res_2m",
+                "skip_mode": "h2/s3",
+                "add_noise": 0.0,
+                "start_at_step": -1,
+                "end_at_step": -1,
+            },
+        },
+        "select": {
+            "class_type": "FSamplerSelect",
+            "inputs": {
+                **common,
+                **skips,
+                "model": ["model", 0],
+                "sampler": "dpmpp_2m",
+                "skip_mode": "adaptive",
+                "add_noise": 0.0,
+                "sigma_aware": False,
+                "extrapolate_denoised": False,
+            },
+        },
+        "selected": {
+            "class_type": "SamplerCustom",
+            "inputs": {
+                **links,
+                "add_noise": True,
+                "noise_seed": SEED,
+                "cfg": 2.0,
+                "sampler": ["select", 0],
+                "sigmas": ["select", 1],
+            },
+        },
+        **decoded("plain", "image"),
+        **decoded("advanced", "image 2"),
+        **decoded("selected", "image 3"),
+    }
     start = len(server.log())
     run = client.success(graph)
     assert all(varied(picture(data)) for data in files(server, run, "image", "image 2", "image 3"))

@@ -28,9 +28,13 @@ def test_in_comfyuis_python(file, comfyui, borrowed):
     environment = os.environ | {"COMFYUI_PATH": str(comfyui), "PYTHONPATH": str(borrowed)}
     result = subprocess.run(
         [find.interpreter(comfyui), "-m", "pytest", str(file), "-q", "-p", "no:cacheprovider", "--show-capture=log"],
-        cwd=HERE, env={"OMP_NUM_THREADS": "1"} | environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-    )  # fmt: skip
+        cwd=HERE,
+        env={"OMP_NUM_THREADS": "1"} | environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
     if result.returncode == pytest.ExitCode.NO_TESTS_COLLECTED:
         pytest.skip("nothing in it is for this version")
     if result.returncode:

@@ -45,8 +45,10 @@ def test_the_whole_matrix_on_two_servers(queue, server, second, client, capsys):
         assert 0 < job["sampling_seconds"] and 0 < job["seconds"] and not job["cached"]
         assert job["history"]["status"]["status_str"] == "success" and "sampler" in job["nodes"]
     bare = client.success(graph(seed=1, steps=60))
-    assert same_pixels(server.image(bare.history["outputs"]["a picture ü"]["images"][0]),
-                       (queue.out / "images" / jobs["off_seed-1"]["images"][0]["file"]).read_bytes())  # fmt: skip
+    assert same_pixels(
+        server.image(bare.history["outputs"]["a picture ü"]["images"][0]),
+        (queue.out / "images" / jobs["off_seed-1"]["images"][0]["file"]).read_bytes(),
+    )
     assert not queue.started()
 
     starts = [len(one.log()) for one in (server, second)]
@@ -184,10 +186,14 @@ class TestErrors:
         assert "calls:99 in a run of 20 steps" in err and "'My sampler ü' (sampler)" in err
         assert "1 of 2 jobs are not done" in err and list(queue.jobs()) == ["off_seed-1"]
 
-    @pytest.mark.parametrize("content, said", [
-        ('{"1": {', "is not JSON"), ('{"nodes": [], "links": []}', "Export (API)"),
-        (json.dumps({"1": {"class_type": "EmptyLatentImage", "inputs": {}}}), "no sampler"),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        "content, said",
+        [
+            ('{"1": {', "is not JSON"),
+            ('{"nodes": [], "links": []}', "Export (API)"),
+            (json.dumps({"1": {"class_type": "EmptyLatentImage", "inputs": {}}}), "no sampler"),
+        ],
+    )
     def test_a_file_that_is_none_reaches_no_server(self, content, said, queue, server, capsys):
         start = len(server.log())
         assert queue(content, [server]) == 2
@@ -217,13 +223,21 @@ class TestErrors:
 def test_hostile_names_stay_in_the_folder(queue, server, tmp_path, capsys):
     """Node ids, file names and prefixes that lead elsewhere: the files have names of ours, and nothing else is made."""
     hostile = graph() | {
-        "../../../tmp/evil": {"class_type": "FSamplerTestHostile", "inputs": {
-            "name": "a\nb\x1b[31m.png", "latent": ["sampler", 0],
-        }},
-        "../out": {"class_type": "SaveImage", "inputs": {
-            "images": ["a picture ü decoded", 0], "filename_prefix": "ünï cödé 'quoted'",
-        }},
-    }  # fmt: skip
+        "../../../tmp/evil": {
+            "class_type": "FSamplerTestHostile",
+            "inputs": {
+                "name": "a\nb\x1b[31m.png",
+                "latent": ["sampler", 0],
+            },
+        },
+        "../out": {
+            "class_type": "SaveImage",
+            "inputs": {
+                "images": ["a picture ü decoded", 0],
+                "filename_prefix": "ünï cödé 'quoted'",
+            },
+        },
+    }
     before = {path for path in tmp_path.rglob("*") if queue.out not in path.parents}
     assert queue(hostile, [server], seeds="1") == 0
     err = capsys.readouterr().err
@@ -231,8 +245,9 @@ def test_hostile_names_stay_in_the_folder(queue, server, tmp_path, capsys):
     assert {path.parts[0] for path in made if len(path.parts) > 1} == {"jobs", "images"}
     assert all(re.fullmatch(r"[A-Za-z0-9_-]+\.(json|png)", path.name) for path in made if len(path.parts) > 1), made
     assert len(list((queue.out / "images").iterdir())) == 4
-    assert {path for path in tmp_path.rglob("*") if path not in (queue.out, queue.file) and
-            queue.out not in path.parents} == before - {queue.out, queue.file}  # fmt: skip
+    assert {
+        path for path in tmp_path.rglob("*") if path not in (queue.out, queue.file) and queue.out not in path.parents
+    } == before - {queue.out, queue.file}
     assert not Path("/tmp/evil.png").exists()
     assert all(len(job["left"]) == 5 for job in queue.jobs().values())
     assert "the server does not give it" in err and "\x1b[31m" not in err
@@ -250,8 +265,10 @@ def test_set_and_our_own_nodes(queue, server):
     assert queue(own, [server], "--set", "sampler.steps=7", modes="off,h2/s2,calls:5", seeds="4") == 0
     reports = {job["mode"]: job["reports"][0] for job in queue.jobs().values()}
     assert {mode: (one["evaluations"], one["mode"]) for mode, one in reports.items()} == {
-        "off": (7, "off"), "h2/s2": (7, "h2/s2"), "calls:5": (7, "calls:5"),
-    }  # fmt: skip
+        "off": (7, "off"),
+        "h2/s2": (7, "h2/s2"),
+        "calls:5": (7, "calls:5"),
+    }
     assert reports["calls:5"]["calls"] == 5
 
 

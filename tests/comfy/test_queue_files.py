@@ -15,17 +15,36 @@ KINDS = {"moving": "webp", "video": "webm", "sound": "flac", "latents": "safeten
 
 def saving():
     """Two pictures a run, and all of the nodes that save something else."""
-    return graph() | sources(batch=2) | {
-        "moving": {"class_type": "SaveAnimatedWEBP", "inputs": {
-            "images": IMAGES, "filename_prefix": NAME, "fps": 6.0, "lossless": True, "quality": 80, "method": "default",
-        }},
-        "video": {"class_type": "SaveWEBM", "inputs": {
-            "images": IMAGES, "filename_prefix": f"sub/{NAME}", "codec": "vp9", "fps": 24.0, "crf": 32.0,
-        }},
-        "silence": {"class_type": "EmptyAudio", "inputs": {"duration": 0.5, "sample_rate": 44100, "channels": 2}},
-        "sound": {"class_type": "SaveAudio", "inputs": {"audio": ["silence", 0], "filename_prefix": NAME}},
-        "latents": {"class_type": "SaveLatent", "inputs": {"samples": ["sampler", 0], "filename_prefix": NAME}},
-    }  # fmt: skip
+    return (
+        graph()
+        | sources(batch=2)
+        | {
+            "moving": {
+                "class_type": "SaveAnimatedWEBP",
+                "inputs": {
+                    "images": IMAGES,
+                    "filename_prefix": NAME,
+                    "fps": 6.0,
+                    "lossless": True,
+                    "quality": 80,
+                    "method": "default",
+                },
+            },
+            "video": {
+                "class_type": "SaveWEBM",
+                "inputs": {
+                    "images": IMAGES,
+                    "filename_prefix": f"sub/{NAME}",
+                    "codec": "vp9",
+                    "fps": 24.0,
+                    "crf": 32.0,
+                },
+            },
+            "silence": {"class_type": "EmptyAudio", "inputs": {"duration": 0.5, "sample_rate": 44100, "channels": 2}},
+            "sound": {"class_type": "SaveAudio", "inputs": {"audio": ["silence", 0], "filename_prefix": NAME}},
+            "latents": {"class_type": "SaveLatent", "inputs": {"samples": ["sampler", 0], "filename_prefix": NAME}},
+        }
+    )
 
 
 @pytest.fixture

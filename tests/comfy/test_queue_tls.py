@@ -36,10 +36,27 @@ class Encrypted(Gate):
 def certificate(folder, names="IP:127.0.0.1"):
     """A new self-signed one for these names, and its key."""
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test", "-addext",
-         f"subjectAltName={names}", "-keyout", folder / "key.pem", "-out", folder / "certificate.pem"],
-        check=True, capture_output=True,
-    )  # fmt: skip
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=test",
+            "-addext",
+            f"subjectAltName={names}",
+            "-keyout",
+            folder / "key.pem",
+            "-out",
+            folder / "certificate.pem",
+        ],
+        check=True,
+        capture_output=True,
+    )
     return folder / "certificate.pem"
 
 
@@ -101,9 +118,13 @@ def test_https_to_a_server_without_it(queue, server, capsys):
     assert "does not speak TLS" in (err := capsys.readouterr().err) and "is it an http:// server?" in err
 
 
-@pytest.mark.parametrize("content, why", [
-    (None, "No such file or directory"), ("no certificate", "no certificate in it can be read"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "content, why",
+    [
+        (None, "No such file or directory"),
+        ("no certificate", "no certificate in it can be read"),
+    ],
+)
 def test_a_wrong_ssl_cert_file_is_named(content, why, queue, server, tmp_path, monkeypatch, capsys):
     path = tmp_path / "trusted ü.pem"
     if content:

@@ -64,9 +64,11 @@ def test_every_input_has_a_tooltip(offered, server):
     """But those that KSamplerAdvanced has without one."""
     advanced = inputs(server.get("object_info/KSamplerAdvanced")["KSamplerAdvanced"])
     untold = {
-        f"{node}.{name}" for node, info in offered.items() for name, definition in inputs(info).items()
+        f"{node}.{name}"
+        for node, info in offered.items()
+        for name, definition in inputs(info).items()
         if len(definition) < 2 or not definition[1].get("tooltip")
-    }  # fmt: skip
+    }
     assert untold <= {f"FSamplerKSamplerAdvanced.{name}" for name in advanced}
 
 
@@ -123,12 +125,18 @@ def test_an_interrupt_while_skipping_ends_the_run_within_a_step(client, server):
         euler={"class_type": "KSamplerSelect", "inputs": {"sampler_name": "euler"}},
         slow={"class_type": "FSamplerTestSlow", "inputs": {"sampler": ["euler", 0], "seconds": 0.2}},
         settings={"class_type": "FSamplerSettings", "inputs": settings(max_consecutive_skips=100)},
-        skipping={"class_type": "FSamplerSampler", "inputs": {
-            "sampler": ["slow", 0], "mode": "off", "custom_mode": "calls:5", "settings": ["settings", 0],
-        }},
+        skipping={
+            "class_type": "FSamplerSampler",
+            "inputs": {
+                "sampler": ["slow", 0],
+                "mode": "off",
+                "custom_mode": "calls:5",
+                "settings": ["settings", 0],
+            },
+        },
         report={"class_type": "FSamplerReport", "inputs": {"report": ["skipping", 1], "latent": ["sampling", 0]}},
         json={"class_type": "PreviewAny", "inputs": {"source": ["report", 1]}},
-    )  # fmt: skip
+    )
     sequence = json.loads(client.success(graph).text("json"))["sequence"]
     gap = max(re.finditer("S+", sequence), key=lambda found: len(found[0]))
     assert len(gap[0]) >= 5, sequence
@@ -157,9 +165,16 @@ def settings(**changed):
 @pytest.mark.parametrize("class_type", ["KSampler", "FSamplerKSampler"])
 def test_progress_and_previews_count_every_step_skipped_or_not(class_type, client):
     sampler = ksampler() if class_type == "KSampler" else ours("turbo")
-    run = client.success({**sources(), "sampler": sampler, "out": {
-        "class_type": "PreviewAny", "inputs": {"source": ["sampler", 0]},
-    }})  # fmt: skip
+    run = client.success(
+        {
+            **sources(),
+            "sampler": sampler,
+            "out": {
+                "class_type": "PreviewAny",
+                "inputs": {"source": ["sampler", 0]},
+            },
+        }
+    )
     assert run.steps("sampler") == [*range(1, STEPS + 1)]
     assert len(run.of("preview")) == STEPS
     assert all(data.startswith(b"\xff\xd8") for data in run.of("preview"))

@@ -53,7 +53,7 @@ def test_a_template_converts_and_reverts(name, style):
     assert outcome.changed and not outcome.already
     assert problems(workflow) == problems(original)
     for (_, form), (_, before) in zip(graphs(workflow), graphs(original), strict=True):
-        added = form["nodes"][len(before["nodes"]):]
+        added = form["nodes"][len(before["nodes"]) :]
         assert all(node["type"] == "FSamplerModel" and not overlapping(form, node) for node in added)
         for node, old in zip(form["nodes"], before["nodes"], strict=False):
             check_kept(node, old)
@@ -147,8 +147,9 @@ def refusals(server, prompt):
     said = answer.json()
     found = {
         (node, error["type"], error["details"])
-        for node, of_node in said["node_errors"].items() for error in of_node["errors"]
-    }  # fmt: skip
+        for node, of_node in said["node_errors"].items()
+        for error in of_node["errors"]
+    }
     return found or {("", said["error"]["type"], said["error"]["details"])}
 
 

@@ -65,7 +65,7 @@ def on_demo_model(prompt):
 @pytest.mark.parametrize("form, values, least", [("workflow", OWN, median), ("prompt", GENTLE, min)])
 def test_from_a_template_to_a_page_that_can_be_believed(
     form, values, least, exported, queue, server, second, browser, tmp_path, capsys
-):  # fmt: skip
+):
     prompt = converted(form, exported, tmp_path)
     kinds = [node["class_type"] for node in prompt.values()]
     assert kinds.count("FSamplerModel") == kinds.count("KSampler") == 1

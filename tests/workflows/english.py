@@ -1,6 +1,6 @@
 """The English texts of the nodes as ComfyUI's translations hold them. Writes ``locales/en/nodeDefs.json``:
 
-    python tests/workflows/english.py http://127.0.0.1:8188
+python tests/workflows/english.py http://127.0.0.1:8188
 """
 
 import json

@@ -48,9 +48,10 @@ def sdxl_inputs(graph, positive, *notes):
     """The loader, both prompts and the latent of SDXL base."""
     graph.group("Model and prompt")
     models(
-        graph, 110,
+        graph,
+        110,
         ("checkpoints", f"{HUB}/stabilityai/stable-diffusion-xl-base-1.0/resolve/main/sd_xl_base_1.0.safetensors"),
-    )  # fmt: skip
+    )
     for text, height in notes:
         graph.note(text, height)
     graph.column()
@@ -142,23 +143,34 @@ def draft(graph):
 def flux(graph):
     graph.group("Model and prompt")
     models(
-        graph, 160,
+        graph,
+        160,
         ("diffusion_models", f"{HUB}/Comfy-Org/flux1-dev/resolve/main/flux1-dev.safetensors"),
         ("text_encoders", f"{HUB}/comfyanonymous/flux_text_encoders/resolve/main/clip_l.safetensors"),
         ("text_encoders", f"{HUB}/comfyanonymous/flux_text_encoders/resolve/main/t5xxl_fp16.safetensors"),
         ("vae", f"{HUB}/Comfy-Org/Lumina_Image_2.0_Repackaged/resolve/main/split_files/vae/ae.safetensors"),
-    )  # fmt: skip
+    )
     graph.note(MODES, 280)
     graph.column()
     model = graph.add("UNETLoader", wide=400, unet_name="flux1-dev.safetensors", weight_dtype="default")
-    clip = graph.add("DualCLIPLoader", wide=400, clip_name1="clip_l.safetensors",
-                     clip_name2="t5xxl_fp16.safetensors", type="flux", device="default")  # fmt: skip
+    clip = graph.add(
+        "DualCLIPLoader",
+        wide=400,
+        clip_name1="clip_l.safetensors",
+        clip_name2="t5xxl_fp16.safetensors",
+        type="flux",
+        device="default",
+    )
     vae = graph.add("VAELoader", wide=400, vae_name="ae.safetensors")
     prompt = graph.add(
-        "CLIPTextEncode", "Prompt", 400, 120, clip=clip["CLIP"],
+        "CLIPTextEncode",
+        "Prompt",
+        400,
+        120,
+        clip=clip["CLIP"],
         text="A narrow street in an old town after rain, warm light from a bakery window on the wet cobblestones, "
         "a bicycle leaning against the wall, early morning.",
-    )  # fmt: skip
+    )
     graph.group("Sample")
     guidance = graph.add("FluxGuidance", conditioning=prompt["CONDITIONING"], guidance=3.5)
     skipping = graph.add("FSamplerModel", model=model["MODEL"])
@@ -169,9 +181,13 @@ def flux(graph):
     sigmas = graph.add("BasicScheduler", model=skipping["model"], scheduler="simple", steps=20)
     latent = graph.add("EmptySD3LatentImage", width=1024, height=1024)
     sampler = graph.add(
-        "SamplerCustomAdvanced", noise=noise["NOISE"], guider=guider["GUIDER"], sampler=method["SAMPLER"],
-        sigmas=sigmas["SIGMAS"], latent_image=latent["LATENT"],
-    )  # fmt: skip
+        "SamplerCustomAdvanced",
+        noise=noise["NOISE"],
+        guider=guider["GUIDER"],
+        sampler=method["SAMPLER"],
+        sigmas=sigmas["SIGMAS"],
+        latent_image=latent["LATENT"],
+    )
     graph.group("Result")
     image = graph.add("VAEDecode", wide=480, samples=sampler["output"], vae=vae["VAE"])
     graph.add("SaveImage", wide=480, room=PREVIEW, images=image["IMAGE"], filename_prefix="fsampler_flux")
@@ -183,22 +199,28 @@ def qwen(graph):
     hub = f"{HUB}/Comfy-Org/Qwen-Image_ComfyUI/resolve/main/split_files"
     graph.group("Model and prompt")
     models(
-        graph, 140,
+        graph,
+        140,
         ("diffusion_models", f"{hub}/diffusion_models/qwen_image_fp8_e4m3fn.safetensors"),
         ("text_encoders", f"{hub}/text_encoders/qwen_2.5_vl_7b_fp8_scaled.safetensors"),
         ("vae", f"{hub}/vae/qwen_image_vae.safetensors"),
-    )  # fmt: skip
+    )
     graph.note(MODES, 280)
     graph.column()
     model = graph.add("UNETLoader", wide=400, unet_name="qwen_image_fp8_e4m3fn.safetensors", weight_dtype="default")
-    clip = graph.add("CLIPLoader", wide=400, clip_name="qwen_2.5_vl_7b_fp8_scaled.safetensors", type="qwen_image",
-                     device="default")  # fmt: skip
+    clip = graph.add(
+        "CLIPLoader", wide=400, clip_name="qwen_2.5_vl_7b_fp8_scaled.safetensors", type="qwen_image", device="default"
+    )
     vae = graph.add("VAELoader", wide=400, vae_name="qwen_image_vae.safetensors")
     prompt = graph.add(
-        "CLIPTextEncode", "Positive prompt", 400, 120, clip=clip["CLIP"],
+        "CLIPTextEncode",
+        "Positive prompt",
+        400,
+        120,
+        clip=clip["CLIP"],
         text='A small bookshop at night seen from the street, a wooden sign above the door says "Tomorrow\'s Pages", '
         "stacks of books behind the glass, snow falling.",
-    )  # fmt: skip
+    )
     negative = graph.add("CLIPTextEncode", "Negative prompt", 400, 80, clip=clip["CLIP"], text="")
     graph.group("Sample")
     shifted = graph.add("ModelSamplingAuraFlow", model=model["MODEL"], shift=3.1)
@@ -206,10 +228,18 @@ def qwen(graph):
     latent = graph.add("EmptySD3LatentImage", width=1328, height=1328)
     graph.column()
     sampler = graph.add(
-        "KSampler", model=skipping["model"], seed=20, control="randomize", steps=20, cfg=2.5, sampler_name="euler",
-        scheduler="simple", positive=prompt["CONDITIONING"], negative=negative["CONDITIONING"],
+        "KSampler",
+        model=skipping["model"],
+        seed=20,
+        control="randomize",
+        steps=20,
+        cfg=2.5,
+        sampler_name="euler",
+        scheduler="simple",
+        positive=prompt["CONDITIONING"],
+        negative=negative["CONDITIONING"],
         latent_image=latent["LATENT"],
-    )  # fmt: skip
+    )
     graph.group("Result")
     image = graph.add("VAEDecode", wide=480, samples=sampler["LATENT"], vae=vae["VAE"])
     graph.add("SaveImage", wide=480, room=PREVIEW, images=image["IMAGE"], filename_prefix="fsampler_qwen")
@@ -230,13 +260,17 @@ def wan(graph):
     hub = f"{HUB}/Comfy-Org/Wan_2.2_ComfyUI_Repackaged/resolve/main/split_files"
     graph.group("Models and prompt")
     models(
-        graph, 200,
+        graph,
+        200,
         ("diffusion_models", f"{hub}/diffusion_models/wan2.2_t2v_high_noise_14B_fp8_scaled.safetensors"),
         ("diffusion_models", f"{hub}/diffusion_models/wan2.2_t2v_low_noise_14B_fp8_scaled.safetensors"),
-        ("text_encoders", f"{HUB}/Comfy-Org/Wan_2.1_ComfyUI_repackaged/resolve/main/split_files/text_encoders/"
-                          "umt5_xxl_fp8_e4m3fn_scaled.safetensors"),
+        (
+            "text_encoders",
+            f"{HUB}/Comfy-Org/Wan_2.1_ComfyUI_repackaged/resolve/main/split_files/text_encoders/"
+            "umt5_xxl_fp8_e4m3fn_scaled.safetensors",
+        ),
         ("vae", f"{hub}/vae/wan_2.1_vae.safetensors"),
-    )  # fmt: skip
+    )
     graph.note(WAN, 170)
     graph.note(MODES, 280)
     graph.column()
@@ -244,50 +278,91 @@ def wan(graph):
     for noise in ("high", "low"):
         file = f"wan2.2_t2v_{noise}_noise_14B_fp8_scaled.safetensors"
         loaders.append(graph.add("UNETLoader", f"Model for {noise} noise", 420, unet_name=file, weight_dtype="default"))
-    clip = graph.add("CLIPLoader", wide=420, clip_name="umt5_xxl_fp8_e4m3fn_scaled.safetensors", type="wan",
-                     device="default")  # fmt: skip
+    clip = graph.add(
+        "CLIPLoader", wide=420, clip_name="umt5_xxl_fp8_e4m3fn_scaled.safetensors", type="wan", device="default"
+    )
     vae = graph.add("VAELoader", wide=420, vae_name="wan_2.1_vae.safetensors")
     prompt = graph.add(
-        "CLIPTextEncode", "Positive prompt", 420, 120, clip=clip["CLIP"],
+        "CLIPTextEncode",
+        "Positive prompt",
+        420,
+        120,
+        clip=clip["CLIP"],
         text="A red fox trots along a snowy forest path toward the camera, snowflakes drifting, soft winter light, "
         "slow tracking shot.",
-    )  # fmt: skip
+    )
     negative = graph.add(
-        "CLIPTextEncode", "Negative prompt", 420, 80, clip=clip["CLIP"],
+        "CLIPTextEncode",
+        "Negative prompt",
+        420,
+        80,
+        clip=clip["CLIP"],
         text="static picture, overexposed, blurry, subtitles, watermark, low quality, deformed, extra limbs",
-    )  # fmt: skip
+    )
     graph.group("Sample: high noise, then low noise")
     shifted = [graph.add("ModelSamplingSD3", model=model["MODEL"], shift=8.0) for model in loaders]
     latent = graph.add("EmptyHunyuanLatentVideo", width=640, height=640, length=81)
     shared = {
-        "steps": 20, "cfg": 3.5, "sampler_name": "euler", "scheduler": "simple",
-        "positive": prompt["CONDITIONING"], "negative": negative["CONDITIONING"],
-    }  # fmt: skip
+        "steps": 20,
+        "cfg": 3.5,
+        "sampler_name": "euler",
+        "scheduler": "simple",
+        "positive": prompt["CONDITIONING"],
+        "negative": negative["CONDITIONING"],
+    }
     graph.column()
     high = graph.add(
-        "FSamplerKSamplerAdvanced", "High noise: steps 0-10", 360, control="randomize", model=shifted[0]["MODEL"],
-        add_noise="enable", noise_seed=20, latent_image=latent["LATENT"], start_at_step=0, end_at_step=10,
-        return_with_leftover_noise="enable", **shared,
-    )  # fmt: skip
+        "FSamplerKSamplerAdvanced",
+        "High noise: steps 0-10",
+        360,
+        control="randomize",
+        model=shifted[0]["MODEL"],
+        add_noise="enable",
+        noise_seed=20,
+        latent_image=latent["LATENT"],
+        start_at_step=0,
+        end_at_step=10,
+        return_with_leftover_noise="enable",
+        **shared,
+    )
     low = graph.add(
-        "FSamplerKSamplerAdvanced", "Low noise: the rest", 360, model=shifted[1]["MODEL"], add_noise="disable",
-        noise_seed=0, latent_image=high["latent"], start_at_step=10, end_at_step=10000,
-        return_with_leftover_noise="disable", **shared,
-    )  # fmt: skip
+        "FSamplerKSamplerAdvanced",
+        "Low noise: the rest",
+        360,
+        model=shifted[1]["MODEL"],
+        add_noise="disable",
+        noise_seed=0,
+        latent_image=high["latent"],
+        start_at_step=10,
+        end_at_step=10000,
+        return_with_leftover_noise="disable",
+        **shared,
+    )
     graph.group("Result")
     images = graph.add("VAEDecode", wide=480, samples=low["latent"], vae=vae["VAE"])
     video = graph.add("CreateVideo", wide=480, images=images["IMAGE"], fps=16)
-    graph.add("SaveVideo", wide=480, room=PREVIEW, video=video["VIDEO"], filename_prefix="video/fsampler_wan",
-              format="auto", codec="auto")  # fmt: skip
+    graph.add(
+        "SaveVideo",
+        wide=480,
+        room=PREVIEW,
+        video=video["VIDEO"],
+        filename_prefix="video/fsampler_wan",
+        format="auto",
+        codec="auto",
+    )
     graph.column()
     report(graph, high, high["latent"], "Report of the high noise stage")
     report(graph, low, low["latent"], "Report of the low noise stage")
 
 
 EXAMPLES = {
-    "flux_dev": flux, "qwen_image": qwen, "wan22_t2v": wan, "sdxl_base": sdxl, "compare_full_and_fast": compare,
+    "flux_dev": flux,
+    "qwen_image": qwen,
+    "wan22_t2v": wan,
+    "sdxl_base": sdxl,
+    "compare_full_and_fast": compare,
     "draft_then_final": draft,
-}  # fmt: skip
+}
 
 
 def on_demo_model(form, name="cat"):

@@ -114,16 +114,30 @@ class Graph:
             outputs = nodes[source - 1]["outputs"]
             outputs[slot]["links"] = [*(outputs[slot]["links"] or []), number]
         return {
-            "last_node_id": len(nodes), "last_link_id": len(links), "nodes": nodes, "links": links, "groups": groups,
-            "config": {}, "extra": {}, "version": 0.4,
-        }  # fmt: skip
+            "last_node_id": len(nodes),
+            "last_link_id": len(links),
+            "nodes": nodes,
+            "links": links,
+            "groups": groups,
+            "config": {},
+            "extra": {},
+            "version": 0.4,
+        }
 
     def _ui_node(self, order, node, links):
         form = {
-            "id": node.number, "type": node.kind, "pos": node.pos, "size": node.size, "flags": {}, "order": order,
-            "mode": 0, "inputs": [], "outputs": [],
-            "properties": {"Node name for S&R": node.kind}, "widgets_values": [],
-        }  # fmt: skip
+            "id": node.number,
+            "type": node.kind,
+            "pos": node.pos,
+            "size": node.size,
+            "flags": {},
+            "order": order,
+            "mode": 0,
+            "inputs": [],
+            "outputs": [],
+            "properties": {"Node name for S&R": node.kind},
+            "widgets_values": [],
+        }
         if node.title:  # the usual one is left to the browser, in the user's language
             form["title"] = node.title
         if node.kind == "MarkdownNote":
@@ -168,7 +182,15 @@ class Graph:
                 x += max(node.size[0] for node in column) + GAP
             x += GROUP_PAD - GAP
             bounding = [left, 0, x - left, bottom]
-            forms.append({"id": len(forms) + 1, "title": title, "bounding": bounding, "color": "#3f789e",
-                          "font_size": 24, "flags": {}})  # fmt: skip
+            forms.append(
+                {
+                    "id": len(forms) + 1,
+                    "title": title,
+                    "bounding": bounding,
+                    "color": "#3f789e",
+                    "font_size": 24,
+                    "flags": {},
+                }
+            )
             x += GAP
         return forms

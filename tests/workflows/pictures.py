@@ -31,9 +31,15 @@ HIDE = """
 .litegraph .comfy-multiline-input::placeholder {display: none !important}
 """
 READY = "window.app && window.app.graph"
-SETTINGS = {"Comfy.Graph.CanvasInfo": False, "Comfy.Graph.CanvasMenu": False, "Comfy.UseNewMenu": "Disabled",
-            "Comfy.Minimap.Visible": False, "Comfy.Workflow.ShowMissingModelsWarning": False,
-            "Comfy.TutorialCompleted": True, "Comfy.RightSidePanel.ShowErrorsTab": False}  # fmt: skip
+SETTINGS = {
+    "Comfy.Graph.CanvasInfo": False,
+    "Comfy.Graph.CanvasMenu": False,
+    "Comfy.UseNewMenu": "Disabled",
+    "Comfy.Minimap.Visible": False,
+    "Comfy.Workflow.ShowMissingModelsWarning": False,
+    "Comfy.TutorialCompleted": True,
+    "Comfy.RightSidePanel.ShowErrorsTab": False,
+}
 # Show a rectangle of the canvas, ``[x, y, width, height]``, at a corner of the page and at a scale.
 SHOW = """([[x, y, w, h], scale]) => {
   app.canvas.ds.scale = scale
@@ -67,8 +73,12 @@ class Page:
     def picture(self, area, scale, margin):
         self.page.evaluate(SHOW, [area, scale])
         self.page.wait_for_timeout(800)
-        clip = {"x": 100 - margin, "y": 100 - margin, "width": area[2] * scale + 2 * margin,
-                "height": area[3] * scale + 2 * margin}  # fmt: skip
+        clip = {
+            "x": 100 - margin,
+            "y": 100 - margin,
+            "width": area[2] * scale + 2 * margin,
+            "height": area[3] * scale + 2 * margin,
+        }
         return Image.open(io.BytesIO(self.page.screenshot(clip=clip))).convert("RGB")
 
 
@@ -114,8 +124,8 @@ def compare_sheet(url):
     form = json.loads((FOLDER / "api/compare_full_and_fast.json").read_text(encoding="utf-8"))
     made = run(url, on_demo_model(form))
     (full, *_), (fast, *_) = made["SaveImage"]
-    (difference, text), = made["FSamplerCompare"]
-    (chart, _), = made["FSamplerReport"]
+    ((difference, text),) = made["FSamplerCompare"]
+    ((chart, _),) = made["FSamplerReport"]
     return sheet([("full run", full), ("fast run", fast), ("difference", difference)], chart, text)
 
 

@@ -39,9 +39,10 @@ def steps(report, name):
 def curve(rows):
     """SSIM over the share of calls that were made, a point a mode; "" with no mode to show."""
     points = sorted(
-        (row["calls"] / row["evaluations"], row["ssim"], row["mode"]) for row in rows
+        (row["calls"] / row["evaluations"], row["ssim"], row["mode"])
+        for row in rows
         if row["calls"] is not None and row["evaluations"] and row["ssim"] is not None
-    )  # fmt: skip
+    )
     if not points:
         return ""
     step, digits = _step((1 - min(y for _, y, _ in points)) / 4)

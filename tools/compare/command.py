@@ -13,9 +13,19 @@ from .page import number, page
 
 FILES = ("report.html", "report.json", "report.csv")
 _FIELDS = (
-    "mode", "seed", "node", "index", "ssim", "psnr", "identical", "calls", "evaluations", "seconds", "sampling_seconds",
+    "mode",
+    "seed",
+    "node",
+    "index",
+    "ssim",
+    "psnr",
+    "identical",
+    "calls",
+    "evaluations",
+    "seconds",
+    "sampling_seconds",
     "server",
-)  # fmt: skip
+)
 
 
 def add_arguments(parser):
@@ -43,11 +53,14 @@ def run(args):
         {"mode": job.mode, "seed": job.seed, "file": place, "name": name} for job in jobs for place, name in job.links
     ]
     whole = {"summary": rows, "pictures": lines, "files": files, "remarks": remarks}
-    write_files(args.folder, {
-        "report.html": page(title, rows, jobs, compared, remarks).encode("utf-8", "replace"),
-        "report.json": (json.dumps(whole, indent=1) + "\n").encode(),
-        "report.csv": to_csv(lines).encode("utf-8", "replace"),
-    })  # fmt: skip
+    write_files(
+        args.folder,
+        {
+            "report.html": page(title, rows, jobs, compared, remarks).encode("utf-8", "replace"),
+            "report.json": (json.dumps(whole, indent=1) + "\n").encode(),
+            "report.csv": to_csv(lines).encode("utf-8", "replace"),
+        },
+    )
     told = [f"remark: {remark}" for remark in remarks]
     return "\n".join([text(rows), *told, f"page: {args.folder / FILES[0]}"])
 
@@ -63,10 +76,19 @@ def _lines(jobs, compared):
 
 def _line(job, node, index, pair):
     values = (
-        job.mode, job.seed, node, index, pair and pair.ssim, pair and pair.psnr, pair and pair.same,
-        job.total("calls"), job.total("evaluations"), job.seconds(), job.seconds("sampling_seconds"),
+        job.mode,
+        job.seed,
+        node,
+        index,
+        pair and pair.ssim,
+        pair and pair.psnr,
+        pair and pair.same,
+        job.total("calls"),
+        job.total("evaluations"),
+        job.seconds(),
+        job.seconds("sampling_seconds"),
         job.record.get("server"),
-    )  # fmt: skip
+    )
     return dict(zip(_FIELDS, values, strict=True))
 
 
@@ -76,10 +98,12 @@ def to_csv(lines):
     writer = csv.DictWriter(buffer, _FIELDS, lineterminator="\n")
     writer.writeheader()
     for line in lines:
-        writer.writerow({
-            key: f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
-            for key, value in line.items()
-        })  # fmt: skip
+        writer.writerow(
+            {
+                key: f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+                for key, value in line.items()
+            }
+        )
     return buffer.getvalue()
 
 

@@ -77,16 +77,24 @@ def summary(modes, jobs, compared):
         if not mine:
             continue
         these = [pair for pair in compared if pair.mode == mode]
-        ssims, psnrs = ([value for pair in these if (value := getattr(pair, name)) is not None]
-                        for name in ("ssim", "psnr"))  # fmt: skip
-        rows.append({
-            "mode": mode, "runs": len(mine), "pairs": len(these), "identical": sum(pair.same for pair in these),
-            "ssim": fmean(ssims) if ssims else None, "ssim_worst": min(ssims, default=None),
-            "psnr": fmean(psnrs) if psnrs else None,
-            "calls": _mean(job.total("calls") for job in mine),
-            "evaluations": _mean(job.total("evaluations") for job in mine),
-            "seconds": _median(mine, "seconds"), "sampling_seconds": _median(mine, "sampling_seconds"),
-        })  # fmt: skip
+        ssims, psnrs = (
+            [value for pair in these if (value := getattr(pair, name)) is not None] for name in ("ssim", "psnr")
+        )
+        rows.append(
+            {
+                "mode": mode,
+                "runs": len(mine),
+                "pairs": len(these),
+                "identical": sum(pair.same for pair in these),
+                "ssim": fmean(ssims) if ssims else None,
+                "ssim_worst": min(ssims, default=None),
+                "psnr": fmean(psnrs) if psnrs else None,
+                "calls": _mean(job.total("calls") for job in mine),
+                "evaluations": _mean(job.total("evaluations") for job in mine),
+                "seconds": _median(mine, "seconds"),
+                "sampling_seconds": _median(mine, "sampling_seconds"),
+            }
+        )
     full = next((row for row in rows if row["mode"] == FULL), None)
     for row in rows:
         sampled = full is not None and None not in (full["sampling_seconds"], row["sampling_seconds"])

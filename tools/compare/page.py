@@ -21,23 +21,27 @@ def page(title, rows, jobs, pairs, remarks):
     seeds = [seed for mode, seed in sorted(found) if mode == FULL and any((other, seed) in found for other in modes)]
     links = "".join(f'<a href="#seed-{seed}">seed {seed}</a>' for seed in seeds)
     drawn = curve(rows)
-    return "".join([
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">',
-        f"<title>{escape(title)}: FSampler modes compared</title><style>{_file('page.css')}</style></head><body><main>",
-        f"<h1>{escape(title)}: what each mode costs and keeps</h1>",
-        "<p>Every mode against the full run (off) of the same seed. SSIM and PSNR are of the whole pictures at their "
-        "full size; 1 and 'identical' are no difference.</p>",
-        "".join(f"<p><strong>Note:</strong> {escape(remark)}</p>" for remark in remarks),
-        table(rows),
-        drawn and f'<div class="scroll" tabindex="0" role="region" aria-label="Curve">{drawn}</div>',
-        f'<nav aria-label="Seeds">{links}</nav>',
-        '<p class="key">Steps:<span class="real"></span>model called<span class="skip"></span>predicted'
-        '<span class="estimate"></span>estimated error, of the run\'s largest</p>',
-        *(_seed(seed, modes, [pair for pair in pairs if pair.seed == seed], found) for seed in seeds),
-        f"</main><script>{_file('page.js')}</script></body></html>\n",
-    ])  # fmt: skip
+    return "".join(
+        [
+            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">',
+            f"<title>{escape(title)}: FSampler modes "
+            f"compared</title><style>{_file('page.css')}</style></head><body><main>",
+            f"<h1>{escape(title)}: what each mode costs and keeps</h1>",
+            "<p>Every mode against the full run (off) of the same seed. SSIM and PSNR are of the whole "
+            "pictures at their "
+            "full size; 1 and 'identical' are no difference.</p>",
+            "".join(f"<p><strong>Note:</strong> {escape(remark)}</p>" for remark in remarks),
+            table(rows),
+            drawn and f'<div class="scroll" tabindex="0" role="region" aria-label="Curve">{drawn}</div>',
+            f'<nav aria-label="Seeds">{links}</nav>',
+            '<p class="key">Steps:<span class="real"></span>model called<span class="skip"></span>predicted'
+            '<span class="estimate"></span>estimated error, of the run\'s largest</p>',
+            *(_seed(seed, modes, [pair for pair in pairs if pair.seed == seed], found) for seed in seeds),
+            f"</main><script>{_file('page.js')}</script></body></html>\n",
+        ]
+    )
 
 
 def table(rows):
@@ -49,10 +53,16 @@ def table(rows):
         calls = "-" if row["calls"] is None else f"{row['calls']:.1f} of {row['evaluations']:g}"
         psnr = "identical" if row["pairs"] and row["identical"] == row["pairs"] else number(row["psnr"], 2)
         cells = (
-            "full run (off)" if is_full else row["mode"], row["runs"], number(row["ssim"], 4),
-            number(row["ssim_worst"], 4), psnr, calls, number(row["seconds"], 2), number(row["sampling_seconds"], 2),
+            "full run (off)" if is_full else row["mode"],
+            row["runs"],
+            number(row["ssim"], 4),
+            number(row["ssim_worst"], 4),
+            psnr,
+            calls,
+            number(row["seconds"], 2),
+            number(row["sampling_seconds"], 2),
             number(row["factor"], 2),
-        )  # fmt: skip
+        )
         told = (f'<td data-head="{head}">{escape(cell)}</td>' for head, cell in zip(heads, cells, strict=True))
         body.append(f"<tr>{''.join(told)}</tr>")
     row = "".join(f'<th scope="col">{name}</th>' for name in heads)
@@ -87,8 +97,10 @@ def _seed(seed, modes, pairs, found):
 def _pair(pair, full_id):
     mode, apart = escape(pair.mode), difference(pair.full, pair.image)
     size = f'width="{pair.full.width}" height="{pair.full.height}"'
-    shown = "the sizes differ" if apart is None else (
-        f'<img src="{data_uri(apart)}" {size} alt="where {mode} differs from the full run, seed {pair.seed}">'
+    shown = (
+        "the sizes differ"
+        if apart is None
+        else (f'<img src="{data_uri(apart)}" {size} alt="where {mode} differs from the full run, seed {pair.seed}">')
     )
     psnr = "identical" if pair.same else f"{number(pair.psnr, 2)} dB"
     return (
@@ -106,9 +118,11 @@ def _pair(pair, full_id):
 def _facts(job):
     calls = "no report" if job.total("calls") is None else f"{job.total('calls')} of {job.total('evaluations')}"
     facts = {
-        "calls": calls, "seconds": number(job.seconds(), 2), "sampling s": number(job.seconds("sampling_seconds"), 2),
+        "calls": calls,
+        "seconds": number(job.seconds(), 2),
+        "sampling s": number(job.seconds("sampling_seconds"), 2),
         "server": str(job.record.get("server", "-")) + ("" if job.record.get("warm") else " (first run there)"),
-    }  # fmt: skip
+    }
     told = "".join(f"<div><dt>{name}</dt><dd>{escape(text)}</dd></div>" for name, text in facts.items())
     links = "".join(f'<li><a href="{quote(place)}">{escape(name)}</a></li>' for place, name in job.links)
     return f"<dl>{told}</dl>" + (f'<ul class="files">{links}</ul>' if links else "")

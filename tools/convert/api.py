@@ -38,9 +38,10 @@ def convert(prompt, values, style, update):
             else:
                 new = _free_number(prompt)
                 prompt[new] = {
-                    "inputs": {"model": source} | named, "class_type": MODEL_NODE,
+                    "inputs": {"model": source} | named,
+                    "class_type": MODEL_NODE,
                     "_meta": {"title": MODEL_TITLE, MARK: {}},
-                }  # fmt: skip
+                }
                 inputs[SAMPLERS[kind]] = [new, 0]
                 start = _label(prompt, str(source[0]))
                 outcome.changed.append(f"{MODEL_NODE} {new} between {start} and {name}, mode {said}")

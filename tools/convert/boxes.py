@@ -33,9 +33,8 @@ def bounding(thing):
 
 def meet(a, b, gap=0):
     return (
-        a[0] < b[0] + b[2] + gap and b[0] < a[0] + a[2] + gap
-        and a[1] < b[1] + b[3] + gap and b[1] < a[1] + a[3] + gap
-    )  # fmt: skip
+        a[0] < b[0] + b[2] + gap and b[0] < a[0] + a[2] + gap and a[1] < b[1] + b[3] + gap and b[1] < a[1] + a[3] + gap
+    )
 
 
 def holds(group, box):

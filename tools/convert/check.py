@@ -35,10 +35,9 @@ def _is_node(node):
         return False
     if not all(isinstance(node.get(key) or {}, dict) for key in ("properties", "flags")):
         return False
-    return (
-        _are_slots(node.get("inputs"), "link", lambda link: link is None or _is_id(link))
-        and _are_slots(node.get("outputs"), "links", lambda links: links is None or _are_ids(links))
-    )  # fmt: skip
+    return _are_slots(node.get("inputs"), "link", lambda link: link is None or _is_id(link)) and _are_slots(
+        node.get("outputs"), "links", lambda links: links is None or _are_ids(links)
+    )
 
 
 def _are_slots(slots, key, good):

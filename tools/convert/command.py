@@ -15,18 +15,24 @@ def add_arguments(parser):
     nothing = argparse.SUPPRESS
     parser.add_argument("file", metavar="FILE", help="a workflow or a prompt (.json), or a PNG that ComfyUI saved")
     parser.add_argument(
-        "--mode", default=nothing,
+        "--mode",
+        default=nothing,
         help="any mode of the nodes; if not given: balanced, and nodes put in before keep theirs",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--style", choices=STYLES, default="model",
+        "--style",
+        choices=STYLES,
+        default="model",
         help="model: a FSampler (model) node before each sampler; ksampler: KSamplers become ours, others as in model",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "-o", dest="out", metavar="OUT", default=nothing,
+        "-o",
+        dest="out",
+        metavar="OUT",
+        default=nothing,
         help="where to write, - for stdout; if not given: NAME.fsampler.json beside FILE (NAME.original.json with "
         "--revert), which must not exist yet",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--revert", action="store_true", default=nothing, help="take out what this command has put in before"
     )

@@ -18,13 +18,18 @@ def insert(graphs, graph, ids, node, slot, values):
     old, (number, new) = graph.links[socket["link"]], ids.take()
     position, grown, collapsed = free_place(graph, node, SIZE)
     mark = {
-        "link": new, "counters": count(_counted(graphs, graph), number, new),
+        "link": new,
+        "counters": count(_counted(graphs, graph), number, new),
         "groups": [_grow(graph.form["groups"][index], index, bounding) for index, bounding in grown],
-    }  # fmt: skip
+    }
     form = {
-        "id": number, "type": MODEL_NODE, "pos": position, "size": list(SIZE),
+        "id": number,
+        "type": MODEL_NODE,
+        "pos": position,
+        "size": list(SIZE),
         "flags": {"collapsed": True} if collapsed else {},
-        "order": node.get("order", 0), "mode": node.get("mode", 0),
+        "order": node.get("order", 0),
+        "mode": node.get("mode", 0),
         "inputs": [
             {"name": "model", "type": "MODEL", "link": socket["link"]},
             {"name": "settings", "type": "FSAMPLER_SETTINGS", "shape": 7, "link": None},
@@ -34,8 +39,10 @@ def insert(graphs, graph, ids, node, slot, values):
             {"name": "report", "type": "FSAMPLER_REPORT", "links": None},
         ],
         "properties": {"Node name for S&R": MODEL_NODE, MARK: mark},
-        "widgets_values": values, "color": "#223", "bgcolor": "#335",
-    }  # fmt: skip
+        "widgets_values": values,
+        "color": "#223",
+        "bgcolor": "#335",
+    }
     graph.form["nodes"].append(form)
     graph.nodes[number] = form
     graph.add_link(new, number, 0, node["id"], slot, "MODEL")

@@ -13,13 +13,30 @@ OURS = {ours for ours, *_ in KSAMPLERS.values()} | {"FSampler", "FSamplerAdvance
 
 # Nodes that sample with the MODEL in this input. API format needs the name, as it has no types; in UI format the slots
 # tell, but for nodes that give neither LATENT nor GUIDER, or the MODEL as well.
-SAMPLERS = dict.fromkeys((
-    "KSampler", "KSamplerAdvanced", "SamplerCustom",
-    "BasicGuider", "CFGGuider", "DualCFGGuider", "PerpNegGuider", "DualModelGuider", "LTXVDualCFGGuider",
-    "KSampler (Efficient)", "KSampler Adv. (Efficient)", "UltimateSDUpscale", "UltimateSDUpscaleNoUpscale",
-    "UltimateSDUpscaleCustomSample", "FaceDetailer", "DetailerForEach", "BNK_TiledKSampler", "KSampler //Inspire",
-    "ClownsharKSampler_Beta",
-), "model")  # fmt: skip
+SAMPLERS = dict.fromkeys(
+    (
+        "KSampler",
+        "KSamplerAdvanced",
+        "SamplerCustom",
+        "BasicGuider",
+        "CFGGuider",
+        "DualCFGGuider",
+        "PerpNegGuider",
+        "DualModelGuider",
+        "LTXVDualCFGGuider",
+        "KSampler (Efficient)",
+        "KSampler Adv. (Efficient)",
+        "UltimateSDUpscale",
+        "UltimateSDUpscaleNoUpscale",
+        "UltimateSDUpscaleCustomSample",
+        "FaceDetailer",
+        "DetailerForEach",
+        "BNK_TiledKSampler",
+        "KSampler //Inspire",
+        "ClownsharKSampler_Beta",
+    ),
+    "model",
+)
 NOT_SAMPLERS = {"AddNoise"}  # gives LATENT from a MODEL, but only asks the model for its noise levels
 
 _SAMPLER = re.compile(r"(?i)(?<!up)(?<!down)(?<!re)sampler|guider|detailer")

@@ -10,8 +10,8 @@ def texts(data, name):
     """Keyword -> text. ValueError if the file ends within a chunk; ``name`` is what the error calls it."""
     found, at = {}, len(SIGNATURE)
     while at < len(data):
-        size, kind = int.from_bytes(data[at:at + 4], "big"), data[at + 4:at + 8]
-        body = data[at + 8:at + 8 + size]
+        size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        body = data[at + 8 : at + 8 + size]
         if len(body) < size or len(kind) < 4:
             raise ValueError(f"{name} is cut off at byte {len(data)}; expected a whole PNG")
         keyword, _, rest = body.partition(b"\0")

@@ -65,7 +65,7 @@ def restore(graph, node):
         elif isinstance(values, list):
             _, count, control = KSAMPLERS[node["type"]]
             del values[count:]
-            if "control" in mark and values[control:control + 1] == [_control(mark["control"])]:
+            if "control" in mark and values[control : control + 1] == [_control(mark["control"])]:
                 values[control] = mark["control"]
 
 
@@ -75,7 +75,7 @@ def set_values(node, values):
     old = node.get("widgets_values")
     if isinstance(old, dict) and all(old.get(name) == value for name, value in zip(ADDED, values, strict=True)):
         return False
-    if isinstance(old, list) and old[first:first + 2] == values:
+    if isinstance(old, list) and old[first : first + 2] == values:
         return False
     _write(node, values, first)
     return True
@@ -98,7 +98,7 @@ def _write(node, values, first):
         if isinstance(held, dict):
             held.update(zip(ADDED, values, strict=True))
         elif isinstance(held, list):
-            held[first:first + 2] = values
+            held[first : first + 2] = values
 
 
 def _shift(graph, node, at, by):

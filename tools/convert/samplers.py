@@ -44,7 +44,7 @@ def unplaceable(graph, node, tracer):
 def _group_samples(graph, node):
     """Does the definition of a group node (the older kind, in ``extra``) hold a sampler?"""
     groups = (graph.form.get("extra") or {}).get("groupNodes")
-    definition = groups.get(node["type"][len("workflow>"):]) if isinstance(groups, dict) else None
+    definition = groups.get(node["type"][len("workflow>") :]) if isinstance(groups, dict) else None
     nodes = definition.get("nodes") if isinstance(definition, dict) else None
     kinds = [inner.get("type") for inner in nodes or [] if isinstance(inner, dict)]
     return any(kind in SAMPLERS or sounds_like_sampler(str(kind)) for kind in kinds)

@@ -22,21 +22,32 @@ def add_arguments(parser):
     nothing = argparse.SUPPRESS
     parser.add_argument("file", metavar="FILE", help="a prompt (API format, .json), or a PNG that ComfyUI saved")
     parser.add_argument(
-        "--server", action="append", metavar="URL", dest="servers", default=nothing,
+        "--server",
+        action="append",
+        metavar="URL",
+        dest="servers",
+        default=nothing,
         help=f"a ComfyUI; repeat it for more. If not given: {address.DEFAULT}. A bearer token is taken from {TOKEN} in "
         "the environment and sent to each",
-    )  # fmt: skip
+    )
     parser.add_argument("--modes", default=MODES, help="any modes of the nodes; off is the full run")
     parser.add_argument("--seeds", default=nothing, help="such as 1-8 or 1,5,9-12; if not given: the file's first seed")
     parser.add_argument(
-        "--set", action="append", metavar="NODE.INPUT=VALUE", dest="values", default=nothing,
+        "--set",
+        action="append",
+        metavar="NODE.INPUT=VALUE",
+        dest="values",
+        default=nothing,
         help="another value for an input; NODE is an id or a title",
-    )  # fmt: skip
+    )
     parser.add_argument("--out", metavar="DIR", type=Path, default=nothing, help="if not given: out/queue/NAME OF FILE")
     parser.add_argument(
-        "--timeout", metavar="S", type=float, default=TIMEOUT,
+        "--timeout",
+        metavar="S",
+        type=float,
+        default=TIMEOUT,
         help="seconds without a sign of life after which a server counts as hung; loading a model counts",
-    )  # fmt: skip
+    )
 
 
 def run(args):

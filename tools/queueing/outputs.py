@@ -4,11 +4,25 @@ PICTURES = ("png", "jpg", "webp")  # what compare compares
 OURS = ("FSamplerReport", "FSamplerCompare")
 HEAD = 64  # bytes that are enough to tell a kind
 _KINDS = (  # where, what is there, and the ending
-    (0, b"\x89PNG\r\n\x1a\n", "png"), (0, b"\xff\xd8\xff", "jpg"), (8, b"WEBP", "webp"), (0, b"GIF8", "gif"),
-    (0, b"fLaC", "flac"), (28, b"OpusHead", "opus"), (0, b"OggS", "ogg"), (8, b"WAVE", "wav"), (8, b"AVI ", "avi"),
-    (0, b"ID3", "mp3"), (0, b"\xff\xfb", "mp3"), (0, b"\xff\xf3", "mp3"), (4, b"ftypqt", "mov"), (4, b"ftypM4A", "m4a"),
-    (4, b"ftypavif", "avif"), (4, b"ftyp", "mp4"), (0, b"glTF", "glb"), (8, b'{"', "safetensors"),
-)  # fmt: skip
+    (0, b"\x89PNG\r\n\x1a\n", "png"),
+    (0, b"\xff\xd8\xff", "jpg"),
+    (8, b"WEBP", "webp"),
+    (0, b"GIF8", "gif"),
+    (0, b"fLaC", "flac"),
+    (28, b"OpusHead", "opus"),
+    (0, b"OggS", "ogg"),
+    (8, b"WAVE", "wav"),
+    (8, b"AVI ", "avi"),
+    (0, b"ID3", "mp3"),
+    (0, b"\xff\xfb", "mp3"),
+    (0, b"\xff\xf3", "mp3"),
+    (4, b"ftypqt", "mov"),
+    (4, b"ftypM4A", "m4a"),
+    (4, b"ftypavif", "avif"),
+    (4, b"ftyp", "mp4"),
+    (0, b"glTF", "glb"),
+    (8, b'{"', "safetensors"),
+)
 _RIFF = ("webp", "wav", "avi")
 
 

@@ -47,9 +47,11 @@ def title(prompt, number):
 def seeds_in(prompt):
     """``(node, input)`` of every seed that is a number."""
     return [
-        (number, key) for number, node in prompt.items() for key in SEEDS
+        (number, key)
+        for number, node in prompt.items()
+        for key in SEEDS
         if isinstance(node["inputs"].get(key), int) and not isinstance(node["inputs"][key], bool)
-    ]  # fmt: skip
+    ]
 
 
 def set_value(prompt, text):
@@ -58,7 +60,7 @@ def set_value(prompt, text):
     if not equals or "." not in place:
         raise ValueError(f"--set {text!r}; expected NODE.INPUT=VALUE, NODE an id or a title")
     ways = [dot for dot, letter in enumerate(place) if letter == "."]
-    found = [(place[:dot], place[dot + 1:]) for dot in ways if _numbers(prompt, place[:dot])]
+    found = [(place[:dot], place[dot + 1 :]) for dot in ways if _numbers(prompt, place[:dot])]
     if not found:
         raise ValueError(f"--set {text!r}: no node has the id or title {place.rpartition('.')[0]!r}")
     name, key = next((way for way in found if way[1] in prompt[_numbers(prompt, way[0])[0]]["inputs"]), found[-1])

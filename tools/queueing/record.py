@@ -20,13 +20,21 @@ def record_of(job, prompt, entry, server, prompt_id, by_node):
     cached = bool(set(latents) & _cached(status))  # then it was not sampled now, and the seconds mean nothing
     sampling = [by_node.get(number) for number in dict.fromkeys(latents)]
     return {
-        "mode": job.mode, "seed": job.seed, "server": server, "prompt_id": prompt_id,
+        "mode": job.mode,
+        "seed": job.seed,
+        "server": server,
+        "prompt_id": prompt_id,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "seconds": None if cached else _seconds(status), "cached": cached,
+        "seconds": None if cached else _seconds(status),
+        "cached": cached,
         "sampling_seconds": round(sum(sampling), 4) if sampling and None not in sampling and not cached else None,
         "nodes": {number: round(seconds, 4) for number, seconds in by_node.items()},
-        "reports": reports, "images": [], "files": [], "left": [], "history": {"outputs": outputs, "status": status},
-    }  # fmt: skip
+        "reports": reports,
+        "images": [],
+        "files": [],
+        "left": [],
+        "history": {"outputs": outputs, "status": status},
+    }
 
 
 def with_files(record, prompt, server, store):
@@ -40,10 +48,16 @@ def with_files(record, prompt, server, store):
             record["left"].append(f"{said}: the server does not give it")
             continue
         folder, _, name = kept[0].partition("/")
-        record[folder].append({
-            "file": name, "bytes": kept[1], "node": number, "title": title(prompt, number), "index": index,
-            "named": file["filename"],
-        })  # fmt: skip
+        record[folder].append(
+            {
+                "file": name,
+                "bytes": kept[1],
+                "node": number,
+                "title": title(prompt, number),
+                "index": index,
+                "named": file["filename"],
+            }
+        )
 
 
 def _place(stem, head):

@@ -92,9 +92,15 @@ class Server:
         short = f"/{path.partition('/')[0]}"
         try:
             with self.session.request(
-                method, f"{self.address}/{path}", data=body, params=params, timeout=times, stream=True,
-                allow_redirects=False, headers={"Content-Type": "application/json"} if body else None,
-            ) as answer:  # fmt: skip
+                method,
+                f"{self.address}/{path}",
+                data=body,
+                params=params,
+                timeout=times,
+                stream=True,
+                allow_redirects=False,
+                headers={"Content-Type": "application/json"} if body else None,
+            ) as answer:
                 status = answer.status_code
                 if accept is None and status not in (200, 401):
                     return False

@@ -1,11 +1,11 @@
 """The files in DIR. Each appears whole or not at all, a job's own file last: it says that the job is finished.
 
-    queue.json         the plan: its hash, modes and seeds
-    prompt.json        the prompt, as FILE and --set made it
-    jobs/KEY.json      a finished job: pictures, reports, history, seconds
-    images/KEY_*.png   its pictures
-    files/KEY_*.webm   its other files
-    started/KEY.json   a job that a server has: which one, and under which id
+queue.json         the plan: its hash, modes and seeds
+prompt.json        the prompt, as FILE and --set made it
+jobs/KEY.json      a finished job: pictures, reports, history, seconds
+images/KEY_*.png   its pictures
+files/KEY_*.webm   its other files
+started/KEY.json   a job that a server has: which one, and under which id
 """
 
 import contextlib
@@ -36,8 +36,13 @@ class Store:
         with _locked(self.folder / ".lock"):
             for left in self.folder.rglob(f"{_TEMPORARY}*"):  # of a process that was killed
                 left.unlink(missing_ok=True)
-            said = {"version": VERSION, "plan": plan.digest, "file": source, "modes": list(plan.values),
-                    "seeds": plan.seeds}  # fmt: skip
+            said = {
+                "version": VERSION,
+                "plan": plan.digest,
+                "file": source,
+                "modes": list(plan.values),
+                "seeds": plan.seeds,
+            }
             held = self._read("queue.json")
             if held is None and any((self.folder / "jobs").glob("*.json")):
                 raise ValueError(f"{str(self.folder)!r} has jobs but no readable queue.json; expected another --out")

@@ -36,8 +36,9 @@ def add_reports(prompt):
         if latent is None:
             continue  # a report that does not wait for the run tells nothing
         prompt[REPORT + number] = {
-            "class_type": "FSamplerReport", "inputs": {"report": [number, 1], "latent": [latent, 0]},
-        }  # fmt: skip
+            "class_type": "FSamplerReport",
+            "inputs": {"report": [number, 1], "latent": [latent, 0]},
+        }
         prompt[SHOW + number] = {"class_type": "PreviewAny", "inputs": {"source": [REPORT + number, 1]}}
 
 

@@ -86,7 +86,7 @@ def files(rows):
     return {
         f"{model}_{schedule}_{steps}_cfg{cfg:g}.png": (f"{model}, {schedule}, {steps} steps, CFG {cfg:g}", part)
         for (model, schedule, steps, cfg), part in found.items()
-    }  # fmt: skip
+    }
 
 
 def write(rows, folder, dpi=90):

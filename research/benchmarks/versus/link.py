@@ -68,9 +68,15 @@ class Worker:
         command = [interpreter(self.comfyui), "-m", module, str(write), str(self.threads), *self.arguments]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                command, cwd=self.folder.name, env=os.environ | {"COMFYUI_PATH": str(self.comfyui)}, pass_fds=[write],
-                stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
+                command,
+                cwd=self.folder.name,
+                env=os.environ | {"COMFYUI_PATH": str(self.comfyui)},
+                pass_fds=[write],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         os.close(write)
         self.answers = os.fdopen(read)
         self.there = self._answer("start")

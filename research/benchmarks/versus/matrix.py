@@ -3,13 +3,26 @@
 from typing import NamedTuple
 
 MODELS = {
-    "unet-flow": ("unet", "flow"), "unet-eps": ("unet", "eps"), "unet-v": ("unet", "v"), "dit-flow": ("dit", "flow"),
-    "mixture-flow": ("mixture", "flow"), "mixture-eps": ("mixture", "eps"), "mixture-v": ("mixture", "v"),
-}  # fmt: skip
+    "unet-flow": ("unet", "flow"),
+    "unet-eps": ("unet", "eps"),
+    "unet-v": ("unet", "v"),
+    "dit-flow": ("dit", "flow"),
+    "mixture-flow": ("mixture", "flow"),
+    "mixture-eps": ("mixture", "eps"),
+    "mixture-v": ("mixture", "v"),
+}
 SAMPLERS = (
-    "euler", "ddim", "dpmpp_2m", "res_multistep", "lms", "heun", "uni_pc", "dpmpp_2s_ancestral", "euler_ancestral",
+    "euler",
+    "ddim",
+    "dpmpp_2m",
+    "res_multistep",
+    "lms",
+    "heun",
+    "uni_pc",
+    "dpmpp_2s_ancestral",
+    "euler_ancestral",
     "dpmpp_2m_sde",
-)  # fmt: skip
+)
 NOISY = {"dpmpp_2s_ancestral", "euler_ancestral", "dpmpp_2m_sde"}  # they add noise of their own
 TWICE = {"heun", "dpmpp_2s_ancestral"}  # two evaluations a step, one in the last
 SCHEDULES = ("simple", "karras", "beta", "sgm_uniform", "bong_tangent")
@@ -17,9 +30,12 @@ STEPS = (8, 12, 20, 30, 50)
 CFGS = (1.0, 2.0, 5.0)
 AXES = {"models": tuple(MODELS), "samplers": SAMPLERS, "schedules": SCHEDULES, "steps": STEPS, "cfg": CFGS}
 QUICK = {
-    "models": ("unet-flow", "mixture-eps"), "samplers": ("euler", "dpmpp_2m"), "schedules": ("simple",), "steps": (20,),
+    "models": ("unet-flow", "mixture-eps"),
+    "samplers": ("euler", "dpmpp_2m"),
+    "schedules": ("simple",),
+    "steps": (20,),
     "cfg": (2.0,),
-}  # fmt: skip
+}
 
 
 class Cell(NamedTuple):
@@ -69,5 +85,9 @@ def cells(models, samplers, schedules, steps, cfg):
     """All cells of a selection; those that share runs (one model, schedule and scale) follow each other."""
     return [
         Cell(model, sampler, schedule, count, scale)
-        for model in models for schedule in schedules for scale in cfg for count in steps for sampler in samplers
-    ]  # fmt: skip
+        for model in models
+        for schedule in schedules
+        for scale in cfg
+        for count in steps
+        for sampler in samplers
+    ]

@@ -108,11 +108,20 @@ def run_table(rows):
     for cell, every in rows.items():
         for row in every:
             exact = f"{row['exact_psnr']:.1f}" if "exact_psnr" in row else "-"
-            body.append([
-                Cell(*cell).title, row["rival"], row["setting"], f"{row['calls']:g}", f"{100 * share(row):.0f} %",
-                f"{row['ssim']:.4f} ± {row['ssim_se']:.4f}", f"{row['psnr']:.1f} ± {row['psnr_se']:.1f}", exact,
-                f"{row['worst_ssim']:.3f}", f"{row['seconds']:.1f}",
-            ])  # fmt: skip
+            body.append(
+                [
+                    Cell(*cell).title,
+                    row["rival"],
+                    row["setting"],
+                    f"{row['calls']:g}",
+                    f"{100 * share(row):.0f} %",
+                    f"{row['ssim']:.4f} ± {row['ssim_se']:.4f}",
+                    f"{row['psnr']:.1f} ± {row['psnr_se']:.1f}",
+                    exact,
+                    f"{row['worst_ssim']:.3f}",
+                    f"{row['seconds']:.1f}",
+                ]
+            )
     return table(header, body)
 
 
@@ -126,10 +135,14 @@ def page(rows, targets, pictures, facts):
         f"{facts['images']} images a cell, ComfyUI {facts['comfyui']}; {facts['covered']}. {facts['notes']}\n",
         *([facts["remarks"]] if facts["remarks"] else []),
         *(f"![{title}]({path})\n" for title, path in pictures),
-        "## Targets\n", target_table(targets),
-        f"## Against each rival, {100 * LOW:.0f}-{100 * HIGH:.0f} % of the calls\n", duel_table(found),
-        place_table(rows, found), share_table(rows),
-        "## Not won\n", lost_list(found, LISTED, facts["lost"]),
+        "## Targets\n",
+        target_table(targets),
+        f"## Against each rival, {100 * LOW:.0f}-{100 * HIGH:.0f} % of the calls\n",
+        duel_table(found),
+        place_table(rows, found),
+        share_table(rows),
+        "## Not won\n",
+        lost_list(found, LISTED, facts["lost"]),
         METHOD.format(comfyui=facts["comfyui"], low=min(facts["thresholds"]), high=max(facts["thresholds"])),
-    ]  # fmt: skip
+    ]
     return "\n".join(lines)

@@ -22,7 +22,7 @@ PARTS = (  # models, samplers, schedules, steps, guidance scales
     ("mixture-flow,mixture-eps", "euler,dpmpp_2m", "beta,sgm_uniform", "20", "2,5"),
     ("mixture-flow,mixture-eps", "euler,dpmpp_2m", "simple,karras", "12", "2,5"),
     ("mixture-flow,mixture-eps", "euler,dpmpp_2m,res_multistep,lms", "simple,karras", "30", "2,5"),
-)  # fmt: skip
+)
 
 
 def selections():

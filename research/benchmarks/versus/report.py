@@ -68,10 +68,15 @@ def write(args, parts, conditions, cells, results, command):
     shown = {name: title for name, (title, _) in curves.files(rows).items()}
     original = "ORIGINAL_FSAMPLER=CHECKOUT " if with_original(rows) else ""
     facts = {
-        "command": original + command, "comfyui": results.known.get("comfyui", "of unknown version"),
-        "images": conditions["images"], "covered": covered(parts, len(rows)), "notes": notes(results, rows),
-        "thresholds": rivals.THRESHOLDS, "lost": "lost.md", "remarks": "",
-    }  # fmt: skip
+        "command": original + command,
+        "comfyui": results.known.get("comfyui", "of unknown version"),
+        "images": conditions["images"],
+        "covered": covered(parts, len(rows)),
+        "notes": notes(results, rows),
+        "thresholds": rivals.THRESHOLDS,
+        "lost": "lost.md",
+        "remarks": "",
+    }
     pictures = [(shown[name], f"curves/{name}") for name in example(made)]
     (args.out / "benchmarks.md").write_text(page.page(rows, reached, pictures, facts))
     if args.page:

@@ -61,10 +61,19 @@ def duels(rows):
                     if theirs is not None:
                         ahead = theirs[metric] - row[metric]
                         outcome = WON if ahead <= 0 else TIED if ahead <= row[f"{metric}_se"] + 1e-9 else LOST
-                        found.append(Duel(
-                            cell, row["calls"], metric, rival, row[metric], theirs[metric], theirs["setting"],
-                            theirs["calls"], outcome,
-                        ))  # fmt: skip
+                        found.append(
+                            Duel(
+                                cell,
+                                row["calls"],
+                                metric,
+                                rival,
+                                row[metric],
+                                theirs[metric],
+                                theirs["setting"],
+                                theirs["calls"],
+                                outcome,
+                            )
+                        )
     return found
 
 

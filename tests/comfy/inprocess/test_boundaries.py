@@ -17,9 +17,7 @@ STEPS = 12
 def check(model, positive, look):
     """Ours skips all it may; REAL must be exactly the changes that a full run shows."""
     schedule = rig.sigmas(model, STEPS)
-    changes = rig.changes(
-        model, look, lambda watched: rig.core(watched, steps=STEPS, positive=positive), schedule
-    )
+    changes = rig.changes(model, look, lambda watched: rig.core(watched, steps=STEPS, positive=positive), schedule)
     _, report = rig.ours(model, custom_mode=rig.all_skipped(STEPS), steps=STEPS, positive=positive)
     assert report.sequence == rig.expected(changes, STEPS)
     reasons = {record.step for record in report.records if record.reason == "the model changes"}
@@ -64,10 +62,16 @@ def pushed(positive, *ranges):
     return positive
 
 
-@pytest.mark.parametrize("ranges", [
-    [(0.2, 0.0, 0.5)], [(0.2, 0.4, 1.0)], [(0.2, 0.3, 0.8)], [(0.2, 0.0, 0.4), (0.1, 0.7, 1.0)],
-    [(0.2, 0.2, 0.6), (0.1, 0.0, 1.0), (0.05, 0.0, 0.85)],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "ranges",
+    [
+        [(0.2, 0.0, 0.5)],
+        [(0.2, 0.4, 1.0)],
+        [(0.2, 0.3, 0.8)],
+        [(0.2, 0.0, 0.4), (0.1, 0.7, 1.0)],
+        [(0.2, 0.2, 0.6), (0.1, 0.0, 1.0), (0.05, 0.0, 0.85)],
+    ],
+)
 def test_controlnets(ranges):
     assert check(rig.model(), pushed(pack.conditioning(3), *ranges), control)
 
@@ -79,11 +83,15 @@ def test_a_controlnet_for_the_whole_run_is_no_boundary():
 def lora(scale):
     """A LoRA hook for the network's head, rank 1."""
     generator = torch.Generator().manual_seed(5)
-    return comfy.hooks.create_hook_lora({
-        "lora_unet_network_head.lora_up.weight": scale * torch.randn(12, 1, 1, 1, generator=generator),
-        "lora_unet_network_head.lora_down.weight": torch.randn(1, 48, 3, 3, generator=generator),
-        "lora_unet_network_head.alpha": torch.tensor(1.0),
-    }, 1.0, 0.0)  # fmt: skip
+    return comfy.hooks.create_hook_lora(
+        {
+            "lora_unet_network_head.lora_up.weight": scale * torch.randn(12, 1, 1, 1, generator=generator),
+            "lora_unet_network_head.lora_down.weight": torch.randn(1, 48, 3, 3, generator=generator),
+            "lora_unet_network_head.alpha": torch.tensor(1.0),
+        },
+        1.0,
+        0.0,
+    )
 
 
 def hooked(scale, *keyframes):

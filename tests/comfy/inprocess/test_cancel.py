@@ -19,8 +19,13 @@ def sample(model, cancel_at=None, sampler="euler"):
 
     noise = torch.randn(rig.latent()["samples"].shape, generator=torch.Generator().manual_seed(1))
     samples = rig.guided(model).sample(
-        noise, rig.latent()["samples"], rig.ksampler(sampler), rig.sigmas(model, STEPS), callback=show,
-        disable_pbar=True, seed=1,
+        noise,
+        rig.latent()["samples"],
+        rig.ksampler(sampler),
+        rig.sigmas(model, STEPS),
+        callback=show,
+        disable_pbar=True,
+        seed=1,
     )
     return samples, shown
 
@@ -50,8 +55,13 @@ def test_no_call_and_no_step_after_it():
 
     with pytest.raises(comfy.model_management.InterruptProcessingException):
         rig.guided(model).sample(
-            rig.latent()["samples"] + 0.3, rig.latent()["samples"], rig.ksampler(), rig.sigmas(model, STEPS),
-            callback=show, disable_pbar=True, seed=1,
+            rig.latent()["samples"] + 0.3,
+            rig.latent()["samples"],
+            rig.ksampler(),
+            rig.sigmas(model, STEPS),
+            callback=show,
+            disable_pbar=True,
+            seed=1,
         )
     assert shown == list(range(AT + 1)) and net.calls - before == 2
 

@@ -25,8 +25,9 @@ def midpoint(model, x, sigmas, extra_args=None, callback=None, disable=None, sha
 class Plain(comfy.samplers.Sampler):
     """Euler without KSAMPLER around it: calls the guider itself."""
 
-    def sample(self, model_wrap, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None,
-               disable_pbar=False):  # fmt: skip
+    def sample(
+        self, model_wrap, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, disable_pbar=False
+    ):
         x = model_wrap.inner_model.model_sampling.noise_scaling(sigmas[0], noise, latent_image, True)
         for i, (sigma, following) in enumerate(zip(sigmas, sigmas[1:], strict=False)):
             denoised = model_wrap(x, sigma * x.new_ones(len(x)), **extra_args)

@@ -13,7 +13,12 @@ def skipped(model, guider, schedule, callback=None):
     made = guider(model)
     noise = rig.latent()["samples"] + 0.7
     made.sample(
-        noise, rig.latent()["samples"], rig.ksampler(), schedule, disable_pbar=True, seed=1,
+        noise,
+        rig.latent()["samples"],
+        rig.ksampler(),
+        schedule,
+        disable_pbar=True,
+        seed=1,
         callback=lambda step, *_: callback(made, step) if callback else None,
     )
     return reports.runs[-1]
@@ -76,8 +81,14 @@ def test_cfg_override(ends, prediction):
 def test_skip_layer_guidance(ends):
     """Its third pass, in its range only, is one more call a step."""
     (model,) = rig.node(
-        "nodes_slg", "SkipLayerGuidanceDiT", model=rig.model(), double_layers="0", single_layers="", scale=3.0,
-        start_percent=ends[0], end_percent=ends[1],
+        "nodes_slg",
+        "SkipLayerGuidanceDiT",
+        model=rig.model(),
+        double_layers="0",
+        single_layers="",
+        scale=3.0,
+        start_percent=ends[0],
+        end_percent=ends[1],
     )
     schedule = rig.sigmas(model, STEPS)
     seen = rig.network(model).seen

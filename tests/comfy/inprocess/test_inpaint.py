@@ -21,8 +21,14 @@ def sample(model, mask, sampler="euler"):
     picture = rig.latent(value=0.8)["samples"]
     noise = torch.randn(picture.shape, generator=torch.Generator().manual_seed(1))
     samples = guider.sample(
-        noise, picture, rig.ksampler(sampler), rig.sigmas(model, STEPS), denoise_mask=mask,
-        callback=lambda step, denoised, x, total: shown.append(denoised.clone()), disable_pbar=True, seed=1,
+        noise,
+        picture,
+        rig.ksampler(sampler),
+        rig.sigmas(model, STEPS),
+        denoise_mask=mask,
+        callback=lambda step, denoised, x, total: shown.append(denoised.clone()),
+        disable_pbar=True,
+        seed=1,
     )
     return samples, shown, picture
 

@@ -13,10 +13,15 @@ OPTIONS = OURS["FSamplerSettings"].INPUT_TYPES()["required"]
 
 
 @pytest.mark.parametrize("name", WITH_MODE)
-@pytest.mark.parametrize(("text", "told"), [
-    ("h2/x3", "unknown mode 'h2/x3': at position 3, expected hN/sK"), ("calls:0", "a number of calls from 1"),
-    ("auto:2", "a tolerance above 0 and below 1"), ("sometimes", "valid forms"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("h2/x3", "unknown mode 'h2/x3': at position 3, expected hN/sK"),
+        ("calls:0", "a number of calls from 1"),
+        ("auto:2", "a tolerance above 0 and below 1"),
+        ("sometimes", "valid forms"),
+    ],
+)
 def test_bad_custom_mode(name, text, told):
     refused = OURS[name].VALIDATE_INPUTS(custom_mode=text)
     assert isinstance(refused, str) and told in refused
@@ -33,15 +38,19 @@ def test_every_mode_of_the_list(mode):
     assert config_of(mode) == Config.parse(mode)
 
 
-@pytest.mark.parametrize(("ours", "core"), [
-    ("FSamplerKSampler", nodes.KSampler), ("FSamplerKSamplerAdvanced", nodes.KSamplerAdvanced),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("ours", "core"),
+    [
+        ("FSamplerKSampler", nodes.KSampler),
+        ("FSamplerKSamplerAdvanced", nodes.KSamplerAdvanced),
+    ],
+)
 def test_cores_inputs_in_cores_order(ours, core):
     """A core node's saved values fit ours: the same names, kinds and defaults, and ours after them."""
     theirs, mine = core.INPUT_TYPES()["required"], OURS[ours].INPUT_TYPES()
     assert list(mine["required"])[: len(theirs)] == list(theirs)
     assert all(mine["required"][name] == kind for name, kind in theirs.items())
-    assert list(mine["required"])[len(theirs):] == ["mode"] and list(mine["optional"]) == ["custom_mode", "settings"]
+    assert list(mine["required"])[len(theirs) :] == ["mode"] and list(mine["optional"]) == ["custom_mode", "settings"]
     assert core.RETURN_TYPES == OURS[ours].RETURN_TYPES[:1]
 
 

@@ -8,10 +8,18 @@ import rig
 FORM = r"FSampler %s: (\d+)/(\d+) calls \((\d+) %% skipped\)(, estimate [\d.e-]+)?(; .+)?"
 
 
-@pytest.mark.parametrize(("mode", "sampler"), [
-    ("fast", "euler"), ("balanced", "heun"), ("h2/s2", "euler_ancestral"), ("adaptive", "euler"), ("off", "euler"),
-    ("calls:7", "dpm_adaptive"), ("turbo", "euler_cfg_pp"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("mode", "sampler"),
+    [
+        ("fast", "euler"),
+        ("balanced", "heun"),
+        ("h2/s2", "euler_ancestral"),
+        ("adaptive", "euler"),
+        ("off", "euler"),
+        ("calls:7", "dpm_adaptive"),
+        ("turbo", "euler_cfg_pp"),
+    ],
+)
 def test_one_line(mode, sampler, caplog, capsys):
     caplog.set_level("DEBUG", "comfyui_fsampler")
     _, report = rig.ours(rig.model("eps"), custom_mode=mode, sampler_name=sampler, steps=12)

@@ -16,8 +16,12 @@ import nodes as core
 TWICE = ("res_2s", "dpmpp_2s", "heun")
 NOISY = [name for name in SAMPLERS if name not in NOISELESS]
 ADVANCED = dict(
-    protect_first_steps=2, protect_last_steps=2, adaptive_mode="none", smoothing_beta=0.999, skip_mode="none",
-)  # fmt: skip
+    protect_first_steps=2,
+    protect_last_steps=2,
+    adaptive_mode="none",
+    smoothing_beta=0.999,
+    skip_mode="none",
+)
 
 
 def sample(node, model, **changed):
@@ -124,9 +128,16 @@ def test_none_is_the_bare_sampler(prediction):
     assert calls == 8 and rig.psnr(result, rig.core(model, steps=8)) > 80
 
 
-@pytest.mark.parametrize("text, expected", [
-    ("h2, 3, 4, 7", [3, 4, 7]), ("3 6", [3, 6]), ("6, 3 h3", [3, 6]), ("0, 1, 2, 9", [2]), ("H4,5,-6,+7", [5, 7]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("h2, 3, 4, 7", [3, 4, 7]),
+        ("3 6", [3, 6]),
+        ("6, 3 h3", [3, 6]),
+        ("0, 1, 2, 9", [2]),
+        ("H4,5,-6,+7", [5, 7]),
+    ],
+)
 def test_indices_override_everything(text, expected):
     _, report = advanced(skip_indices=text, skip_mode="h2/s2", protect_last_steps=5, adaptive_mode="learning")
     assert skipped(report) == expected
@@ -144,9 +155,14 @@ def test_indices_that_are_no_numbers_are_refused():
 
 def test_widgets_become_options():
     config = Skipping(
-        "h3/s4", adaptive_mode="learn+grad_est", smoothing_beta=0.9, protect_first_steps=5, protect_last_steps=3,
-        sigma_aware=True, extrapolate_denoised=True,
-    ).config(20)  # fmt: skip
+        "h3/s4",
+        adaptive_mode="learn+grad_est",
+        smoothing_beta=0.9,
+        protect_first_steps=5,
+        protect_last_steps=3,
+        sigma_aware=True,
+        extrapolate_denoised=True,
+    ).config(20)
     assert (config.mode, config.order, config.stabilizer, config.beta) == ("h3/s4", 3, "learning+gradient", 0.9)
     assert (config.nodes, config.space, config.correct) == ("sigma", "denoised", False)
     assert (config.policy.protect_first, config.policy.protect_last) == (5, 3)
@@ -157,10 +173,15 @@ def test_widgets_become_options():
     assert (listed.order, listed.stabilizer, listed.policy.indices) == (4, "none", (5, 6))
 
 
-@pytest.mark.parametrize("change", [
-    dict(sigma_aware=True), dict(extrapolate_denoised=True), dict(adaptive_mode="grad_est"),
-    dict(adaptive_mode="learning", smoothing_beta=0.0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        dict(sigma_aware=True),
+        dict(extrapolate_denoised=True),
+        dict(adaptive_mode="grad_est"),
+        dict(adaptive_mode="learning", smoothing_beta=0.0),
+    ],
+)
 def test_options_change_the_result(change):
     given = dict(skip_mode="h2/s2", steps=20, scheduler="karras")
     model = rig.model("eps")
@@ -170,9 +191,14 @@ def test_options_change_the_result(change):
 def test_the_simple_node_s_fixed_values():
     given = dict(skip_mode="h2/s2", steps=17, scheduler="beta")
     fixed = dict(
-        adaptive_mode="learning", smoothing_beta=0.9999, protect_first_steps=2, protect_last_steps=3, sigma_aware=True,
-        extrapolate_denoised=True, noise_type="gaussian",
-    )  # fmt: skip
+        adaptive_mode="learning",
+        smoothing_beta=0.9999,
+        protect_first_steps=2,
+        protect_last_steps=3,
+        sigma_aware=True,
+        extrapolate_denoised=True,
+        noise_type="gaussian",
+    )
     assert torch.equal(simple(**given), advanced(**given, **fixed)[0])
     noisy = given | {"add_noise": 0.5}
     assert torch.equal(simple(**noisy), advanced(**noisy, **fixed)[0])
@@ -228,8 +254,9 @@ def test_denoise_is_core_s(prediction):
     assert torch.equal(advanced(model, sampler="heun", **given)[0], rig.core(model, sampler_name="heun", **given))
 
 
-@pytest.mark.parametrize("changed", [dict(denoise=0.0), dict(end_at_step=0), dict(start_at_step=8), dict(
-    start_at_step=5, end_at_step=5)])  # fmt: skip
+@pytest.mark.parametrize(
+    "changed", [dict(denoise=0.0), dict(end_at_step=0), dict(start_at_step=8), dict(start_at_step=5, end_at_step=5)]
+)
 def test_nothing_to_do_returns_the_latent(changed):
     latent = rig.latent(value=0.8)
     assert sample("FSamplerAdvanced", rig.model(), latent_image=latent, **changed) == (latent, "")
@@ -245,10 +272,17 @@ def test_start_and_end_are_core_s(start, end, prediction):
     """KSamplerAdvanced with noise added and none left over."""
     model = rig.model(prediction)
     given = dict(
-        add_noise="enable", noise_seed=1, steps=8, cfg=2.0, sampler_name="heun", scheduler="simple",
-        latent_image=rig.latent(value=0.8), start_at_step=max(start, 0), end_at_step=end if end >= 0 else 10000,
+        add_noise="enable",
+        noise_seed=1,
+        steps=8,
+        cfg=2.0,
+        sampler_name="heun",
+        scheduler="simple",
+        latent_image=rig.latent(value=0.8),
+        start_at_step=max(start, 0),
+        end_at_step=end if end >= 0 else 10000,
         return_with_leftover_noise="disable",
-    )  # fmt: skip
+    )
     expected = core.KSamplerAdvanced().sample(model=model, **given, **rig.conditionings())[0]["samples"]
     given = dict(latent_image=rig.latent(value=0.8), sampler="heun", start_at_step=start, end_at_step=end)
     ours, report = advanced(model, **given)

@@ -36,8 +36,11 @@ def test_sampler(name, prediction, record_property):
         (note,) = report.notes or [""]
         noisy = any(mark in name for mark in NOISY)
         assert note.partition(":")[0] == (
-            "sampler adds noise" if noisy else "sampler not rehearsed, corrected as a one-step method"
-            if name in UNREHEARSED else ""
+            "sampler adds noise"
+            if noisy
+            else "sampler not rehearsed, corrected as a one-step method"
+            if name in UNREHEARSED
+            else ""
         )
         if name != "dpm_fast":  # its steps are not the schedule's
             assert report.sequence.count("R") == REAL

@@ -17,9 +17,14 @@ def stage(node, model, latent_image, first, last, **ours):
     del given["denoise"]
     begins, ends = first == 0, last == STEPS
     return node().sample(
-        model=model, add_noise="enable" if begins else "disable", start_at_step=first, end_at_step=last,
-        return_with_leftover_noise="disable" if ends else "enable", **given, **ours,
-    )  # fmt: skip
+        model=model,
+        add_noise="enable" if begins else "disable",
+        start_at_step=first,
+        end_at_step=last,
+        return_with_leftover_noise="disable" if ends else "enable",
+        **given,
+        **ours,
+    )
 
 
 def two_stages(high, low, **ours):

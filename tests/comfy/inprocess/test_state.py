@@ -92,8 +92,13 @@ def test_nor_after_a_cancel():
     cancelled = False
     try:
         guider.sample(
-            rig.latent()["samples"] + 0.5, rig.latent()["samples"], rig.ksampler(), rig.sigmas(model), callback=cancel,
-            disable_pbar=True, seed=1,
+            rig.latent()["samples"] + 0.5,
+            rig.latent()["samples"],
+            rig.ksampler(),
+            rig.sigmas(model),
+            callback=cancel,
+            disable_pbar=True,
+            seed=1,
         )
     except comfy.model_management.InterruptProcessingException:
         cancelled = True

@@ -132,10 +132,13 @@ class DemoHostile:
 
 
 NODE_CLASS_MAPPINGS = {
-    "FSamplerTestLoader": DemoLoader, "FSamplerTestClass": DemoClass, "FSamplerTestSlow": DemoSlow,
+    "FSamplerTestLoader": DemoLoader,
+    "FSamplerTestClass": DemoClass,
+    "FSamplerTestSlow": DemoSlow,
     "FSamplerTestHostile": DemoHostile,
-}  # fmt: skip
+}
 NODE_DISPLAY_NAME_MAPPINGS = {
-    "FSamplerTestLoader": "Demo model (test)", "FSamplerTestClass": "Demo class (test)",
+    "FSamplerTestLoader": "Demo model (test)",
+    "FSamplerTestClass": "Demo class (test)",
     "FSamplerTestSlow": "Slow sampler (test)",
-}  # fmt: skip
+}
