@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 WEB_DIRECTORY = "./web"
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> object:
     if name in ("NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS"):
         return getattr(importlib.import_module(".nodes", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,11 +1,13 @@
-"""The core: torch and the standard library only. ``sample`` runs a solver around a ``SkippingDenoiser``."""
+"""The engine: torch and the standard library only. ``sample`` runs a solver around a ``SkippingDenoiser``."""
 
-from .config import DEFAULT_MODE, PAPER_MODES, PRESETS, VALID_FORMS, Config
+from .config import Config
 from .denoiser import SkippingDenoiser
-from .full import FullRun
-from .rehearsal import rehearse
+from .modes import DEFAULT_MODE, PAPER_MODES, PRESETS, VALID_FORMS
+from .policies import Decision, Policy, Situation
+from .predictors import Predictor
 from .report import Record, Report
-from .sample import begin, sample
+from .response import probe
+from .run import FullRun, begin, sample
 
 __all__ = [
     "DEFAULT_MODE",
@@ -13,11 +15,15 @@ __all__ = [
     "PRESETS",
     "VALID_FORMS",
     "Config",
+    "Decision",
     "FullRun",
+    "Policy",
+    "Predictor",
     "Record",
     "Report",
+    "Situation",
     "SkippingDenoiser",
     "begin",
-    "rehearse",
+    "probe",
     "sample",
 ]

@@ -3,14 +3,24 @@
 Drawn with Pillow, which ComfyUI installs; the only file of the core that needs more than torch.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
 from PIL import Image, ImageDraw, ImageFont
+
+from .report import Report
 
 INK, FAINT, PAPER = (32, 36, 44), (150, 156, 168), (255, 255, 255)
 REAL_COLOUR, SKIP_COLOUR, ESTIMATE_COLOUR = (37, 99, 168), (214, 226, 240), (200, 82, 44)
 LANE, BAR, LEFT, TOP = 96, 34, 16, 44
 
 
-def draw(reports, width=960):
+Font: TypeAlias = "ImageFont.FreeTypeFont | ImageFont.ImageFont"
+
+
+def draw(reports: Sequence[Report], width: int = 960) -> Image.Image:
     """A PIL RGB image ``width`` pixels wide with a lane for each ``Report``, and a legend on top."""
     if not reports:
         raise ValueError("no report to draw; expected at least one")
@@ -23,7 +33,7 @@ def draw(reports, width=960):
     return image
 
 
-def _legend(pen, font):
+def _legend(pen: ImageDraw.ImageDraw, font: Font) -> None:
     pen.rectangle((LEFT, 14, LEFT + 18, 28), fill=REAL_COLOUR)
     pen.text((LEFT + 26, 13), "REAL: model called", fill=INK, font=font)
     pen.rectangle((LEFT + 170, 14, LEFT + 188, 28), fill=SKIP_COLOUR, outline=FAINT)
@@ -32,7 +42,7 @@ def _legend(pen, font):
     pen.text((LEFT + 346, 13), "error estimate (share of the lane's largest)", fill=INK, font=font)
 
 
-def _lane(pen, report, top, width, small, normal):
+def _lane(pen: ImageDraw.ImageDraw, report: Report, top: int, width: int, small: Font, normal: Font) -> None:
     pen.text((LEFT, top), _fit(pen, report.line(), width - 2 * LEFT, normal), fill=INK, font=normal)
     records = report.first_records()
     if not records:
@@ -52,7 +62,7 @@ def _lane(pen, report, top, width, small, normal):
             pen.text(((x0 + x1) / 2, bottom + 4), str(record.step), fill=FAINT, font=small, anchor="ma")
 
 
-def _fit(pen, text, room, font):
+def _fit(pen: ImageDraw.ImageDraw, text: str, room: int, font: Font) -> str:
     """The text, shortened with an ellipsis when it is wider than ``room`` pixels."""
     if pen.textlength(text, font=font) <= room:
         return text

@@ -1,62 +1,66 @@
 """Does the sampler add noise of its own, and which noise has it added?
 
-The first is seen from where it stands after its first step, so any sampler can be asked: a deterministic sampler's
-state differs from Euler's by second-order terms; an ancestral or SDE one by fresh noise of the order of the step
+The first is seen from where it stands within its first step, so any sampler can be asked: a deterministic sampler's
+state differs from Euler's by second-order terms, an ancestral or SDE one's by fresh noise of the order of the step
 itself. The second is what its state holds beside the last REAL answer and the noise that was there then.
 """
 
-from .history import MATCH
-from .norms import dot, rms
-from .plan import signal
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from .measure import dot, rms
+from .schedule import MATCH, signal_level
 
 THRESHOLD = 0.75  # of the step's own displacement; two-stage solvers at guidance 5 reach 0.52, ancestral ones pass 2
-GAIN = 0.2  # how much of the innovation a prediction takes up
+GAIN = 0.2  # how much of the fresh noise a prediction takes up
 TINY = 1e-30
 
 
-class NoiseWatch:
-    """Compares the state during the first step with Euler's from the first REAL evaluation, until that step is over."""
+@dataclass(frozen=True)
+class FirstAnswer:
+    """The run's first REAL evaluation, kept until its first step is over: ``denoised`` and epsilon, ``[B, ...]``.
 
-    def __init__(self, sigmas):
-        self.end = sigmas[1] * (1 - MATCH)
-        self.origin = None
+    step_begins: the schedule's sigma there, which is that of the evaluation but for rounding.
+    """
 
-    def start(self, denoised, epsilon, sigma):
-        """The first REAL evaluation."""
-        self.origin = (denoised, epsilon, sigma)
+    denoised: Tensor
+    epsilon: Tensor
+    sigma: float
+    step_begins: float
 
-    def stop(self):
-        """Forget it; the question is settled."""
-        self.origin = None
+    def euler_distance(self, state: Tensor, sigma: Tensor) -> Tensor:
+        """How far a state ``[B, ...]`` at ``sigma`` is from Euler's, over Euler's displacement; ``[B, 1, ..., 1]``."""
+        expected = self.denoised + sigma * self.epsilon
+        return rms(state - expected) / (abs(sigma - self.sigma) * rms(self.epsilon)).clamp_min(1e-12)
 
-    def figures(self, x, sigma):
-        """Distance to Euler's state at ``sigma`` over the displacement, per sample; nothing before ``start``."""
-        if self.origin is None:
-            return {}
-        denoised, epsilon, begin = self.origin
-        expected = denoised + sigma * epsilon
-        return {"noise": rms(x - expected) / (abs(sigma - begin) * rms(epsilon)).clamp_min(1e-12)}
+    def shows_noise(self, distances: Iterable[float], sigma: float, step_end: float) -> bool:
+        """The verdict on such distances at ``sigma``; only within the first step, which ends at ``step_end``.
 
-    def noisy(self, distances, sigma):
-        """The verdict on ``figures`` at ``sigma``: within the first step, since dpmpp_2s_ancestral is at its end twice,
-        without and then with noise."""
-        return self.origin is not None and self.end <= sigma < self.origin[2] and max(distances) > THRESHOLD
+        dpmpp_2s_ancestral evaluates twice at the first step's end: the first time without noise, the second with it.
+        """
+        return not below(sigma, step_end) and sigma < self.sigma and max(distances) > THRESHOLD
 
 
-def noise_in(x, denoised, sigma, flow):
-    """The noise that x ``[B, ...]`` holds beside ``denoised`` at ``sigma``, in units of x; a new tensor."""
-    return x - signal(sigma, flow) * denoised
+def below(sigma: float, step_end: float) -> bool:
+    """Whether ``sigma`` is below the end of the first step, by more than rounding."""
+    return sigma < step_end * (1 - MATCH)
 
 
-def innovation(x, sigma, denoised, noise, flow):
-    """What the noise added since a REAL evaluation does to the prediction that rests on it: ``GAIN`` times that noise.
+def noise_in(x: Tensor, denoised: Tensor, sigma: float | Tensor, flow: bool) -> Tensor:
+    """The noise that x holds beside ``denoised`` at ``sigma``, in units of x; all ``[B, ...]``, a new tensor."""
+    return x - signal_level(sigma, flow) * denoised
 
-    denoised, noise: the model's answer there, and what x held beside it (``noise_in``). Part of that is still in x and
-    is projected out, so that nothing need be known of the sampler. Where noise outweighs the picture the gain falls as
-    1 / sigma, VE. Measured at 12 of 20 calls in six noisy runs: gains of 0, .15, .3 and .45 give .845, .862, .870,
-    .867 SSIM on the demo's U-Net and .777, .793, .794, .775 on its transformer. As much of any other noise loses. A
-    Wiener filter from the spectrum of denoised, and a gain that falls with sigma throughout, gained less.
+
+def innovation(x: Tensor, sigma: Tensor, denoised: Tensor, noise: Tensor, flow: bool) -> Tensor:
+    """How the noise added since a REAL evaluation moves the prediction that rests on it; ``[B, ...]``, a new tensor.
+
+    denoised, noise: the model's answer there, and what x held beside it (``noise_in``). What is left of that noise in x
+    is projected out, so nothing need be known of the sampler. The move is ``GAIN`` times the rest; where noise
+    outweighs the picture it falls as 1 / sigma, VE. Unrelated noise of equal size lowers SSIM: docs/measurements.md,
+    "Fresh noise".
     """
     rest = noise_in(x, denoised, sigma, flow)
     fresh = rest.addcmul_(dot(rest, noise) / dot(noise, noise).clamp_min(TINY), noise, value=-1)
-    return fresh.mul_((1 / sigma).clamp_max(GAIN / signal(sigma, flow)))
+    return fresh.mul_((1 / sigma).clamp_max(GAIN / signal_level(sigma, flow)))

@@ -1,9 +1,18 @@
-"""What a run did, step by step: REAL or SKIP, why, at which sigma, with which error estimate."""
+"""What a run did, step by step: REAL or SKIP, why, at which sigma, with which error estimate. Only ever written to."""
+
+from __future__ import annotations
 
 import json
 import re
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .policies import Decision
+from .query import Place
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 REAL, SKIP = "REAL", "SKIP"
 _FIGURES = re.compile(r"(\s+([<>]=?|-?(\d\S*|nan|inf)))+$")  # those a reason ends in
@@ -29,35 +38,40 @@ class Report:
     records: list[Record] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    def add(self, place: Place, decision: Decision) -> None:
+        """One more evaluation."""
+        kind = SKIP if decision.skip else REAL
+        self.records.append(Record(place.step, place.sigma, kind, decision.reason, decision.estimate))
+
     @property
-    def evaluations(self):
+    def evaluations(self) -> int:
         """Model evaluations the bare sampler would have made so far."""
         return len(self.records)
 
     @property
-    def calls(self):
+    def calls(self) -> int:
         """NFE: REAL model evaluations."""
         return sum(record.kind == REAL for record in self.records)
 
     @property
-    def sequence(self):
+    def sequence(self) -> str:
         """One letter a step, R or S, in order."""
         return "".join(record.kind[0] for record in self.first_records())
 
     @property
-    def estimate(self):
+    def estimate(self) -> float | None:
         """The largest error estimate any SKIP was made at, or None."""
         return max((r.estimate for r in self.records if r.kind == SKIP and r.estimate is not None), default=None)
 
-    def first_records(self):
+    def first_records(self) -> list[Record]:
         """Each step's first record."""
         return list({record.step: record for record in reversed(self.records)}.values())[::-1]
 
-    def reasons(self):
+    def reasons(self) -> dict[str, int]:
         """How often each reason was given, figures removed: ``{"REAL anchor": 4, ...}``."""
         return dict(Counter(f"{r.kind} {_FIGURES.sub('', r.reason)}" for r in self.records))
 
-    def line(self):
+    def line(self) -> str:
         """``FSampler fast: 9/20 calls (55 % skipped), estimate 0.006``."""
         total = self.evaluations
         share = round(100 * (total - self.calls) / total) if total else 0
@@ -65,7 +79,7 @@ class Report:
         notes = "".join(f"; {note}" for note in self.notes)
         return f"FSampler {self.mode}: {self.calls}/{total} calls ({share} % skipped){estimate}{notes}"
 
-    def table(self):
+    def table(self) -> str:
         """A fixed-width table, one row an evaluation."""
         rows = [f"{'step':>4}  {'sigma':>10}  kind  {'estimate':>9}  reason"]
         for r in self.records:
@@ -73,7 +87,7 @@ class Report:
             rows.append(f"{r.step:>4}  {r.sigma:>10.5f}  {r.kind}  {estimate:>9}  {r.reason}")
         return "\n".join([*rows, self.line()])
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {
             "mode": self.mode,
@@ -87,11 +101,11 @@ class Report:
             "records": [asdict(record) for record in self.records],
         }
 
-    def to_json(self):
+    def to_json(self) -> str:
         """``to_dict`` as text."""
         return json.dumps(self.to_dict(), indent=2)
 
-    def chart(self):
+    def chart(self) -> Image:
         """The per-step chart as a PIL image; see ``chart.draw``. Needs Pillow."""
         from .chart import draw
 

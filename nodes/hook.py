@@ -14,14 +14,14 @@ from comfy.model_sampling import CONST
 from comfy.patcher_extension import WrappersMP
 from comfy.samplers import KSamplerX0Inpaint
 
-from ..fsampler import FullRun, begin, rehearse
+from ..fsampler import FullRun, begin, probe
 from .caches import other_caches
 from .changes import guidance, model_changes
 from .refusals import why_in_full
 
 logger = logging.getLogger(__name__)
 KEY = "fsampler"
-REHEARSABLE = ("comfy.", __package__.rpartition(".")[0])  # core's samplers and ours: functions of their arguments alone
+PROBED = ("comfy.", __package__.rpartition(".")[0])  # core's samplers and ours: functions of their arguments alone
 
 
 class Reports:
@@ -77,8 +77,8 @@ def skipping(guider, sampler, sigmas, extra_args, config, reports):
             return FullRun(guider, schedule, config.mode, None if config.mode == "off" else reason)
         flow = isinstance(guider.inner_model.model_sampling, CONST)
         changes = model_changes(guider, options, schedule.tolist())
-        rehearsal = _rehearsal(sampler, guider, schedule, x.ndim, {**extra_args, "model_options": {**base_options}})
-        return begin(guider, schedule, config, rehearsal, flow=flow, changes=changes)
+        probing = _probing(sampler, guider, schedule, x.ndim, {**extra_args, "model_options": {**base_options}})
+        return begin(guider, schedule, config, probing, flow=flow, changes=changes)
 
     proxy = Guider(guider, start)
     try:
@@ -90,13 +90,13 @@ def skipping(guider, sampler, sigmas, extra_args, config, reports):
         vars(proxy).update(_run=None, _start=None)
 
 
-def _rehearsal(sampler, guider, schedule, dimensions, extra_args):
-    """The rehearsal of a SAMPLER; None where the function behind it is not known to leave nothing behind."""
+def _probing(sampler, guider, schedule, dimensions, extra_args):
+    """The probe of a SAMPLER; None where the function behind it is not known to leave nothing behind."""
     solver = getattr(sampler, "sampler_function", None)
-    if not getattr(solver, "__module__", "").startswith(REHEARSABLE):
+    if not getattr(solver, "__module__", "").startswith(PROBED):
         return None
     given = {"model": KSamplerX0Inpaint(guider, schedule), "extra_args": extra_args, **sampler.extra_options}
-    return functools.partial(rehearse, solver, schedule, dimensions, **given)
+    return functools.partial(probe, solver, schedule, dimensions, **given)
 
 
 def _report(report, guider, reports):

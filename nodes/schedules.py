@@ -12,7 +12,7 @@ import torch
 from comfy.k_diffusion import sampling as k_diffusion
 from comfy.model_sampling import CONST
 
-from ..fsampler.clock import MATCH
+from ..fsampler.schedule import MATCH
 
 
 def sigmas_of(model, scheduler, steps, denoise=1.0, official=True):

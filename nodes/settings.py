@@ -1,7 +1,6 @@
 """FSampler Settings: every option of the engine; each starts as "what the mode says"."""
 
-from ..fsampler.config import STABILIZERS
-from ..fsampler.space import SPACES
+from ..fsampler.options import CHOICES
 
 AS_MODE = "as the mode says"
 
@@ -33,7 +32,7 @@ class FSamplerSettings:
                     "Real values a prediction runs through: 2 is a line, 3 a parabola, 4 a cubic.",
                 ),
                 "space": _choice(
-                    ["auto", *SPACES],
+                    CHOICES["space"],
                     "What is extrapolated. auto: epsilon, and denoised once the sampler adds noise. The "
                     "paper: residual.",
                 ),
@@ -64,7 +63,7 @@ class FSamplerSettings:
                     "Longest run of skipped steps. calls:N goes past it when N asks for more.",
                 ),
                 "stabilizer": _choice(
-                    STABILIZERS,
+                    CHOICES["stabilizer"],
                     "trend: the share of the last trend that came true scales the next one (ours). "
                     "learning divides by a "
                     "learned ratio of norms, gradient overshoots along the last change (the paper's).",

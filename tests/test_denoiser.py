@@ -8,13 +8,12 @@ import weakref
 
 import pytest
 import torch
-from comfyui_fsampler.fsampler import Config, SkippingDenoiser, begin, sample
-from comfyui_fsampler.fsampler import denoiser as engine
-from comfyui_fsampler.fsampler.clock import check_schedule
+from comfyui_fsampler.fsampler import Config, SkippingDenoiser, begin, paper, sample
+from comfyui_fsampler.fsampler.forecast import Forecaster
 from comfyui_fsampler.fsampler.noise import GAIN
-from comfyui_fsampler.fsampler.plan import Planner
-from comfyui_fsampler.fsampler.predictor import Predictor
-from comfyui_fsampler.fsampler.rehearsal import rehearse
+from comfyui_fsampler.fsampler.planner import Planner
+from comfyui_fsampler.fsampler.response import probe
+from comfyui_fsampler.fsampler.schedule import Windows, check_schedule
 from comfyui_fsampler.samplers import SOLVERS
 from toys import Counted, heun, heunpp2, noise, problem, schedule, skips
 
@@ -55,13 +54,13 @@ def test_the_model_gets_the_samplers_own_x_and_sigma_and_its_answer_goes_back_as
 
 @pytest.mark.parametrize("name", ["euler", "res_2s"])
 def test_a_trend_reaches_as_far_as_the_last_two_real_steps_are_apart(name, monkeypatch):
-    told, predict = [], Predictor.predict
+    told, forecast = [], Forecaster.forecast
 
-    def spy(self, x, sigma, before):
-        told.append((float(sigma), before))
-        return predict(self, x, sigma, before)
+    def spy(self, query):
+        told.append((float(query.sigma), self.history.previous_step))
+        return forecast(self, query)
 
-    monkeypatch.setattr(Predictor, "predict", spy)
+    monkeypatch.setattr(Forecaster, "forecast", spy)
     sigmas = schedule(12)
     _, report = sample(SOLVERS[name], problem(), noise(), sigmas, "calls:7")
     assert len(told) == report.evaluations and "S" in report.sequence
@@ -213,11 +212,11 @@ def test_a_prediction_rejected_within_a_step_makes_the_rest_of_it_real(solver, n
     """Also at heun's second evaluation, which lies at the step's end: there is nowhere left to land a correction."""
     asked = []
 
-    def reject(*_):
+    def reject(*_, **__):
         asked.append(1)
         return "by the test" if len(asked) == nth else None
 
-    monkeypatch.setattr(engine, "rejection", reject)
+    monkeypatch.setattr(paper, "rejection", reject)
     solve = SOLVERS[solver] if isinstance(solver, str) else solver
     result, report = sample(solve, problem(), noise(), schedule(12), "h2/s2")
     rejected = [i for i, record in enumerate(report.records) if record.reason == "rejected: by the test"]
@@ -232,7 +231,7 @@ def test_where_the_number_of_calls_is_fixed_the_last_value_is_held_for_a_rejecte
     solver, space, monkeypatch
 ):
     """Every prediction refused: what is used is the last REAL value, and it is not the history's own tensor."""
-    monkeypatch.setattr(engine, "rejection", lambda *_: "cosine -1.00 < -0.9")
+    monkeypatch.setattr(paper, "rejection", lambda *_, **__: "cosine -1.00 < -0.9")
     answers, given, denoise = [], [], problem()
 
     def model(x, sigma):
@@ -262,7 +261,7 @@ def test_where_the_number_of_calls_is_fixed_the_last_value_is_held_for_a_rejecte
 
 
 def test_a_number_of_calls_is_kept_at_an_open_end_too_when_every_prediction_is_refused(monkeypatch):
-    monkeypatch.setattr(engine, "rejection", lambda *_: "by the test")
+    monkeypatch.setattr(paper, "rejection", lambda *_, **__: "by the test")
     _, report = sample(SOLVERS["euler"], problem(), noise(), schedule(16)[:-4], "calls:5")
     assert report.sequence.count("R") == 5 and report.sequence.endswith("SS")
 
@@ -286,9 +285,10 @@ def test_the_plan_of_a_two_evaluation_sampler_knows_where_it_evaluates():
     sigmas, paths = schedule(20, True), []
     _, report = sample(heun, problem(True), noise(flow=True), sigmas, "calls:9")
     real = sorted({record.step for record in report.records if record.kind == "REAL"})
-    for evaluations in (rehearse(heun, sigmas)[0].evaluations, None):
+    for points in (probe(heun, sigmas)[0].points, None):
         opening = next(step for step in range(20) if step not in real)
-        plan = Planner(check_schedule(sigmas), evaluations, True, False, frozenset(), opening, 1, 5)
+        windows = Windows.of(check_schedule(sigmas), opening, 1)
+        plan = Planner(check_schedule(sigmas), points, True, False, frozenset(), windows, 5)
         path = list(range(opening))
         while path[-1] < 19:
             path.append(plan.next_real(*path[-2:], 9 - len(path)))
@@ -361,9 +361,10 @@ def test_a_curvature_seen_before_the_noise_was_is_forgotten():
     for share in (0.0, 0.4, 0.8):
         level = torch.lerp(sigmas[0], sigmas[1], share)
         denoiser(x / sigmas[0] * level, level)
-    assert denoiser.pending["kappa"].min() > 0
+    nonfinite, curvature = denoiser.pending
+    assert curvature.min() > 0 and not nonfinite.any()
     denoiser(sigmas[1] * noise((2, 30, 3), seed=1) / 14.6, sigmas[1])
-    assert denoiser.predictor.noisy and denoiser.kappas == {}
+    assert denoiser.known.forecaster.noisy and denoiser.known.curvatures.by_step == {}
 
 
 @pytest.mark.parametrize("flow", [False, True])
@@ -643,7 +644,7 @@ def test_each_step_keeps_few_latents(eta):
             elif type(value).__module__.startswith("comfyui_fsampler"):
                 stack += [vars(value)] if hasattr(value, "__dict__") else []
         assert sum(held.values()) <= 6 * x.nbytes
-    assert wrapped.predictor.noisy == (eta > 0)
+    assert wrapped.known.forecaster.noisy == (eta > 0)
 
 
 @pytest.mark.parametrize("mode", ["off", *MODES])
@@ -660,10 +661,11 @@ def test_no_tensor_of_a_run_is_alive_after_it(name, eta, mode, monkeypatch):
     original = SkippingDenoiser._decide
 
     def spy(self, *args):
-        predictor = self.predictor
+        forecaster, correction = self.known.forecaster, self.known.correction
         made.append(weakref.ref(self))
-        kept.extend(weakref.ref(entry.value) for entry in predictor.history.entries)
-        held = (self.gap.used, predictor.alpha, predictor.ratio, predictor.last_epsilon, predictor.noise)
+        kept.extend(weakref.ref(entry.value) for entry in forecaster.history.entries)
+        noise_held = getattr(forecaster, "noise", None)
+        held = (correction.gap.used, correction.deferred.delta, forecaster.predictor.trend_gain, noise_held)
         kept.extend(weakref.ref(t) for t in held if t is not None)
         return original(self, *args)
 
@@ -685,8 +687,8 @@ def test_finish_drops_every_tensor_of_a_denoiser_that_lives_on():
         denoised = wrapped(x, sigma.expand(2))
         x = torch.lerp(denoised, x, following / sigma)
         kept += [weakref.ref(x), weakref.ref(denoised)]
-        kept += [weakref.ref(entry.value) for entry in wrapped.predictor.history.entries]
-    kept.append(weakref.ref(wrapped.schedule))
+        kept += [weakref.ref(entry.value) for entry in wrapped.known.forecaster.history.entries]
+    kept.append(weakref.ref(wrapped.reader._schedule))
     assert wrapped.finish() is wrapped.report
     del x, denoised
     gc.collect()
@@ -718,4 +720,4 @@ def test_a_sigma_that_comes_again_but_for_rounding_shows_no_curvature(solver, fl
 
     denoiser = SkippingDenoiser(problem(flow), sigmas, Config.parse("balanced"))
     rounding(denoiser, noise(flow=flow), sigmas)
-    assert max(denoiser.kappas.values()) < 50 and "S" in denoiser.finish().sequence
+    assert max(denoiser.known.curvatures.by_step.values()) < 50 and "S" in denoiser.finish().sequence

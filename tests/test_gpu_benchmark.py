@@ -5,9 +5,10 @@ import json
 import types
 import warnings
 
-import comfyui_fsampler.fsampler.denoiser as engine
+import comfyui_fsampler.fsampler.measure as measurement
 import pytest
 import torch
+from comfyui_fsampler.fsampler import paper
 from fsampler_research.benchmarks import giants, gpu
 
 CPU = torch.device("cpu")
@@ -85,7 +86,7 @@ def test_a_figure_keeps_its_target_or_misses_it(key, good, bad):
 
 def ticking(monkeypatch, model_ticks):
     """A clock that the model advances by ``model_ticks`` and FSampler's look by 1; and the model."""
-    ticks, read = [0], engine._read
+    ticks, read = [0], measurement.transfer
 
     def look(figures):
         ticks[0] += 1
@@ -95,7 +96,7 @@ def ticking(monkeypatch, model_ticks):
         ticks[0] += model_ticks
         return smooth(x, sigma)
 
-    monkeypatch.setattr(engine, "_read", look)
+    monkeypatch.setattr(measurement, "transfer", look)
     return lambda: ticks[0], model
 
 
@@ -122,7 +123,7 @@ def warn_of_sync():
 
 @pytest.mark.parametrize("each", [1, 3])
 def test_syncs_of_a_step_are_counted_without_the_models(each, monkeypatch):
-    read = engine._read
+    read = measurement.transfer
 
     def look(figures):
         for _ in range(each):
@@ -135,7 +136,7 @@ def test_syncs_of_a_step_are_counted_without_the_models(each, monkeypatch):
             warn_of_sync()
         return smooth(x, sigma)
 
-    monkeypatch.setattr(engine, "_read", look)
+    monkeypatch.setattr(measurement, "transfer", look)
     assert gpu.most_syncs(model, X, SIGMAS) == each
 
 
@@ -161,7 +162,7 @@ def test_figures_of_a_model_whose_time_is_known(monkeypatch):
 
 
 def test_a_model_whose_predictions_cannot_be_used_is_told(monkeypatch):
-    monkeypatch.setattr(engine, "rejection", lambda *_: "by the test")
+    monkeypatch.setattr(paper, "rejection", lambda *_, **__: "by the test")
     with pytest.raises(RuntimeError, match=r"^no gap was corrected \(REAL REAL"):
         gpu.measure(smooth, X, SIGMAS, repeat=1)
 

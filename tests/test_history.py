@@ -6,9 +6,9 @@ from comfyui_fsampler.fsampler.history import History
 
 
 def filled(capacity, *pairs):
-    history = History(capacity)
+    history = History("denoised", capacity, "sigma")
     for sigma, value in pairs:
-        history.append(sigma, torch.full((1, 2), float(value)))
+        history.append(sigma, torch.full((1, 2), float(value)), sigma)
     return [(entry.sigma, float(entry.value[0, 0])) for entry in history.entries]
 
 
@@ -28,23 +28,23 @@ def test_a_coinciding_sigma_is_replaced_wherever_it_stands(earlier):
 
 
 def test_its_length_is_the_number_of_entries():
-    history = History(2)
+    history = History("denoised", 2, "sigma")
     assert len(history) == 0
     for i, length in enumerate((1, 2, 2)):
-        history.append(3.0 - i, torch.zeros(1, 1))
+        history.append(3.0 - i, torch.zeros(1, 1), 3.0 - i)
         assert len(history) == length
 
 
 def test_sigmas_that_differ_by_rounding_are_one():
-    history = History(3)
+    history = History("denoised", 3, "sigma")
     for sigma, value in ((3.0, 1.0), (2.0, 2.0), (2.0 * (1 - 1e-6), 5.0)):
-        history.append(sigma, torch.tensor([value]))
+        history.append(sigma, torch.tensor([value]), sigma)
     assert [float(entry.value) for entry in history.entries] == [1.0, 5.0]
-    assert not history.below(2.0) and not history.below(2.0 * (1 - 2e-6)) and history.below(1.99)
+    assert not history.all_above(2.0) and not history.all_above(2.0 * (1 - 2e-6)) and history.all_above(1.99)
 
 
 def test_below_counts_an_entry_that_a_sampler_has_looked_ahead_to():
-    history = History(2)
+    history = History("denoised", 2, "sigma")
     for sigma in (3.0, 1.0, 2.0):
-        history.append(sigma, torch.zeros(1))
-    assert not history.below(1.0) and not history.below(1.5) and history.below(0.9)
+        history.append(sigma, torch.zeros(1), sigma)
+    assert not history.all_above(1.0) and not history.all_above(1.5) and history.all_above(0.9)

@@ -5,28 +5,25 @@ import math
 import pytest
 import torch
 from comfyui_fsampler.fsampler import Config
-from comfyui_fsampler.fsampler.noise import GAIN, NoiseWatch, innovation, noise_in
-from comfyui_fsampler.fsampler.plan import STIFF
-from comfyui_fsampler.fsampler.predictor import Predictor
-from toys import noise
+from comfyui_fsampler.fsampler.forecast import NoisyForecaster
+from comfyui_fsampler.fsampler.gap_error import HIGH_CURVATURE
+from comfyui_fsampler.fsampler.noise import GAIN, FirstAnswer, innovation, noise_in
+from toys import noise, predicted, remember
 
 SIGMAS = (10.0, 8.0, 6.0, 0.0)
 X = torch.tensor([[3.0, -1.0, 2.0, 0.5], [1.0, 4.0, -2.0, 1.5]])
 DENOISED = X / 2
 
 
-def verdict(share, sigma, begun=True):
-    """A state at ``sigma`` that is off Euler's by ``share`` of the displacement, in the second sample only."""
-    watch = NoiseWatch(SIGMAS)
+def verdict(share, sigma):
+    """Of a state at ``sigma`` that is off Euler's by ``share`` of the displacement, in the second sample only."""
     epsilon = (X - DENOISED) / SIGMAS[0]
-    if begun:
-        watch.start(DENOISED, epsilon, SIGMAS[0])
+    first = FirstAnswer(DENOISED, epsilon, SIGMAS[0], SIGMAS[0])
     state = X + (sigma - SIGMAS[0]) * epsilon
     state[1] += share * (sigma - SIGMAS[0]) * epsilon[1].flip(0)
-    figures = watch.figures(state, torch.tensor(sigma))
-    if figures:
-        assert figures["noise"].flatten().tolist() == pytest.approx([0.0, share], abs=1e-5)
-    return bool(figures) and watch.noisy(figures["noise"].flatten().tolist(), sigma)
+    distances = first.euler_distance(state, torch.tensor(sigma)).flatten().tolist()
+    assert distances == pytest.approx([0.0, share], abs=1e-5)
+    return first.shows_noise(distances, sigma, SIGMAS[1])
 
 
 @pytest.mark.parametrize("sigma", [9.0, 8.0])
@@ -37,9 +34,8 @@ def test_second_order_terms_are_no_noise_and_a_steps_worth_is(sigma):
     assert verdict(2.5, sigma)
 
 
-def test_only_the_first_step_is_judged_and_only_once_begun():
-    assert not verdict(5.0, 7.0)
-    assert not verdict(5.0, 8.0, begun=False)
+def test_only_the_first_step_is_judged():
+    assert not verdict(5.0, 7.0) and verdict(5.0, 8.0)
 
 
 # ---- the noise added since the last REAL evaluation
@@ -83,28 +79,29 @@ def test_without_fresh_noise_the_prediction_stays():
 
 @pytest.mark.parametrize("flow", [False, True])
 def test_where_noise_is_added_kappa_is_the_move_of_denoised_and_known_from_the_second_call(flow):
-    predictor = Predictor(Config.parse("balanced"), flow)
     x, later = noise((2, 4)), torch.tensor([[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, -3.0]])
     start, now = (0.8, 0.5) if flow else (4.0, 1.0)  # the same signal-to-noise ratios
-    predictor.expect_noise(DENOISED, (x - DENOISED) / start, start)
-    assert predictor.predict(x, torch.tensor(now)) is None  # one REAL value is no history
-    kappa = predictor.back_test(DENOISED + later, DENOISED + later, now)
+    first = FirstAnswer(DENOISED, (x - DENOISED) / start, start, start)
+    forecaster = NoisyForecaster.after(first, Config.parse("balanced"), flow)
+    assert predicted(forecaster, x, now) is None  # one REAL value is no history
+    kappa = forecaster.back_test(x, now, DENOISED + later, DENOISED + later)
     size = (DENOISED + later).square().mean(1).sqrt()
     expected = later.square().mean(1).sqrt() / size / torch.tensor(4.0).log()
     torch.testing.assert_close(kappa.flatten(), expected)
-    assert predictor.stiff.flatten().tolist() == [False, True] == (expected > STIFF).tolist()
-    predictor.remember(DENOISED + later, DENOISED + later, x, now)
+    assert torch.equal(forecaster.first_curvature, kappa)
+    assert (expected > HIGH_CURVATURE).tolist() == [False, True]
+    remember(forecaster, now, DENOISED + later, x, DENOISED + later)
     end = 0.2 if flow else 0.25
-    again = predictor.back_test(DENOISED, DENOISED, end)  # with two values behind it, still the move
+    again = forecaster.back_test(x, end, DENOISED, DENOISED)  # with two values behind it, still the move
     size = DENOISED.square().mean(1).sqrt()
     torch.testing.assert_close(again.flatten(), later.square().mean(1).sqrt() / size / (0.25**0.75 * math.log(4)))
 
 
 def test_a_new_model_is_not_judged_by_the_old_ones_noise():
-    predictor = Predictor(Config.parse("balanced"), False)
     x = noise((2, 4))
-    predictor.expect_noise(DENOISED, (x - DENOISED) / 4, 4.0)
-    predictor.forget()
-    assert predictor.noisy and predictor.back_test(DENOISED, DENOISED, 3.0) is None
-    predictor.remember(DENOISED, DENOISED, x, 3.0)
-    torch.testing.assert_close(predictor.noise, x - DENOISED)
+    first = FirstAnswer(DENOISED, (x - DENOISED) / 4, 4.0, 4.0)
+    forecaster = NoisyForecaster.after(first, Config.parse("balanced"), False).fresh()
+    assert forecaster.noisy and forecaster.noise is None
+    assert forecaster.back_test(x, 3.0, DENOISED, DENOISED) is None
+    remember(forecaster, 3.0, DENOISED, x, DENOISED)
+    torch.testing.assert_close(forecaster.noise, x - DENOISED)

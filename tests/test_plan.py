@@ -8,10 +8,11 @@ import pytest
 import torch
 from comfyui_fsampler.fsampler import sample
 from comfyui_fsampler.fsampler.config import Config
-from comfyui_fsampler.fsampler.control import FINAL_SHARE, Budget, ErrorControl
 from comfyui_fsampler.fsampler.denoiser import SkippingDenoiser
-from comfyui_fsampler.fsampler.plan import STIFF, Planner, at_starts, gap_error, is_flow, noisy_gap_error
-from comfyui_fsampler.fsampler.policy import Decision, Situation
+from comfyui_fsampler.fsampler.gap_error import HIGH_CURVATURE, gap_error, noisy_gap_error, points_at_starts
+from comfyui_fsampler.fsampler.planner import Planner
+from comfyui_fsampler.fsampler.policies import FINAL_SHARE, Budget, Decision, ErrorControl, Policy, Situation
+from comfyui_fsampler.fsampler.schedule import Windows, is_flow
 from comfyui_fsampler.samplers import SOLVERS
 from toys import heun, leaping, noise, problem, schedule
 
@@ -44,10 +45,10 @@ NAIVE = {False: naive_gap_error, True: naive_noisy_gap_error}
 @pytest.mark.parametrize("sigmas", [VE20, FLOW20], ids=["ve", "flow"])
 def test_gap_error_is_the_design_formula(sigmas):
     for before, last, end in itertools.combinations(range(20), 3):
-        assert gap_error(sigmas, at_starts(sigmas), before, last, end, is_flow(sigmas)) == pytest.approx(
+        assert gap_error(sigmas, points_at_starts(sigmas), before, last, end, is_flow(sigmas)) == pytest.approx(
             naive_gap_error(sigmas, before, last, end), rel=1e-12
         )
-        assert noisy_gap_error(sigmas, at_starts(sigmas), last, end, is_flow(sigmas)) == pytest.approx(
+        assert noisy_gap_error(sigmas, points_at_starts(sigmas), last, end, is_flow(sigmas)) == pytest.approx(
             naive_noisy_gap_error(sigmas, before, last, end), rel=1e-12
         )
 
@@ -90,10 +91,10 @@ def test_noisy_gap_error_of_two_evaluations_written_out():
 
 def test_sigmas_that_coincide_have_a_gap_error():
     sigmas = (1.0, 1 - 1e-5, 0.5, 0.2, 0.0)
-    assert 0 < gap_error(sigmas, at_starts(sigmas), 0, 1, 3, True) < math.inf
+    assert 0 < gap_error(sigmas, points_at_starts(sigmas), 0, 1, 3, True) < math.inf
 
 
-@pytest.mark.parametrize("evaluations", [at_starts, of_heun, of_midpoint])
+@pytest.mark.parametrize("evaluations", [points_at_starts, of_heun, of_midpoint])
 @pytest.mark.parametrize("sigmas", [VE20, FLOW20], ids=["ve", "flow"])
 def test_gap_error_is_0_without_a_skip_and_grows_with_the_gap(sigmas, evaluations):
     error = lambda *steps: gap_error(sigmas, evaluations(sigmas), *steps, is_flow(sigmas))  # noqa: E731
@@ -101,7 +102,7 @@ def test_gap_error_is_0_without_a_skip_and_grows_with_the_gap(sigmas, evaluation
         errors = [error(last - 1, last, end) for end in range(last + 1, min(last + 7, 20))]
         assert errors[0] == 0 and all(math.isfinite(e) for e in errors)
         assert all(a < b for a, b in itertools.pairwise(errors))
-        if last > 1 and len(errors) > 1 and evaluations is at_starts:  # an older second value extrapolates worse
+        if last > 1 and len(errors) > 1 and evaluations is points_at_starts:  # an older second value extrapolates worse
             assert error(last - 2, last, last + 2) > errors[1]
 
 
@@ -130,7 +131,7 @@ def brute_force(sigmas, error, opening, protect_last, calls, longest):
 @pytest.mark.parametrize("longest", [1, 2, 9])
 def test_the_shortest_path_equals_brute_force(flow, noisy, opening, protect_last, longest):
     sigmas = tuple(schedule(9, flow, torch.float64).tolist())
-    plan = Planner(sigmas, None, is_flow(sigmas), noisy, (), opening, protect_last, longest)
+    plan = Planner(sigmas, None, is_flow(sigmas), noisy, (), Windows.of(sigmas, opening, protect_last), longest)
     rest, found = plan.rest(opening - 2, opening - 1), 0
     for calls in range(opening + protect_last, 10):
         best = brute_force(sigmas, NAIVE[noisy], opening, protect_last, calls, longest)
@@ -147,12 +148,12 @@ def test_the_shortest_path_equals_brute_force(flow, noisy, opening, protect_last
     assert found >= 1
 
 
-def walk(policy, sigmas, kappas=None, noisy=False):
+def walk(policy, sigmas, curvatures=None, noisy=False):
     """The REAL steps a policy chooses and its decisions, kappas becoming known as steps turn REAL."""
     policy.check(len(sigmas) - 1)
     real, decisions, in_row = [], [], 0
     for step in range(len(sigmas) - 1):
-        known = {i: kappas[i] for i in real if i >= 2 - noisy} if kappas else {}
+        known = {i: curvatures[i] for i in real if i >= 2 - noisy} if curvatures else {}
         first = known[min(known)] if known else None
         decision = policy.decide(
             Situation(step, sigmas, tuple(real), in_row, None, known, first, is_flow(sigmas), noisy)
@@ -186,7 +187,7 @@ def test_a_budget_is_spent_exactly_whatever_the_curvature(kappas, longest):
 
 
 @pytest.mark.parametrize("flow", [False, True])
-@pytest.mark.parametrize("kappa, openings", [(STIFF - 0.01, {3: 2}), (STIFF, {3: 2, 8: 4, 9: 4})])
+@pytest.mark.parametrize("kappa, openings", [(HIGH_CURVATURE - 0.01, {3: 2}), (HIGH_CURVATURE, {3: 2, 8: 4, 9: 4})])
 def test_a_budget_is_the_brute_force_optimum_after_its_opening(flow, kappa, openings):
     sigmas = tuple(schedule(9, flow, torch.float64).tolist())
     for calls in range(3, 10):
@@ -221,22 +222,19 @@ def test_a_later_back_test_leaves_the_plan_of_a_budget_as_it_is():
     assert walk(Budget(9, None, None, 1, 5), VE20, late)[0] == smooth
 
 
-class Watching:
+class Watching(Policy):
     """Never skips; keeps what it was told of the run's curvature."""
 
     def __init__(self):
         self.told = []
 
     def decide(self, situation):
-        self.told.append((situation.stiffness, dict(situation.kappas)))
+        self.told.append((situation.first_curvature, dict(situation.curvatures)))
         return Decision(False, "watching")
-
-    def check(self, steps):
-        pass
 
 
 @pytest.mark.parametrize("flow", [False, True])
-def test_stiffness_is_the_mean_of_the_batch_at_the_first_back_test(flow):
+def test_the_first_curvature_is_the_mean_of_the_batch_at_the_first_back_test(flow):
     def told(x):
         policy = Watching()
         wrapped = SkippingDenoiser(

@@ -5,10 +5,11 @@ import math
 import pytest
 import torch
 from comfyui_fsampler.fsampler import Config
-from comfyui_fsampler.fsampler.plan import STIFF
-from comfyui_fsampler.fsampler.predictor import Predictor
-from comfyui_fsampler.fsampler.stabilize import gradient_estimate, learn_ratio
-from comfyui_fsampler.fsampler.trend import learn_trend, within_reach
+from comfyui_fsampler.fsampler.forecast import Forecaster
+from comfyui_fsampler.fsampler.gap_error import HIGH_CURVATURE
+from comfyui_fsampler.fsampler.paper import gradient_estimate, learn_ratio
+from comfyui_fsampler.fsampler.predictors import learn_gain, within_reach
+from toys import predicted, remember
 
 
 def f64(*values):
@@ -67,19 +68,19 @@ def test_gradient_estimation_without_a_change_changes_nothing():
 
 def test_the_trend_is_the_share_that_came_true():
     trend, change = latents(2.0, 2.0, 2.0), latents(1.0, 3.0, -1.0)
-    alpha = learn_trend(None, change, trend, None)
+    alpha = learn_gain(None, change, trend, None)
     assert alpha.shape == (3, 1, 1)
     assert alpha.flatten().tolist() == pytest.approx([0.5, 1.2, 0.0])  # 1.5 and -0.5 are clamped to [0, 1.2]
     never, always = torch.zeros(3, 1, 1, dtype=torch.bool), torch.ones(3, 1, 1, dtype=torch.bool)
-    again = learn_trend(alpha, latents(2.0, 0.0, 5.0), trend, never)
+    again = learn_gain(alpha, latents(2.0, 0.0, 5.0), trend, never)
     assert again.flatten().tolist() == pytest.approx([(0.5 + 1) / 2, (1.2 + 0) / 2, (0 + 1.2) / 2])
-    stiff = learn_trend(alpha, latents(2.0, 0.0, 5.0), trend, always)
+    stiff = learn_gain(alpha, latents(2.0, 0.0, 5.0), trend, always)
     assert stiff.flatten().tolist() == pytest.approx([(0.5 + 1) / 2, 0, (0 + 1.2) / 2])  # falls at once, rises slowly
 
 
 def test_only_the_part_along_the_trend_counts():
     trend, across = f64([[1.0, 0.0]]), f64([[0.4, 7.0]])
-    assert float(learn_trend(None, across, trend, None)) == pytest.approx(0.4)
+    assert float(learn_gain(None, across, trend, None)) == pytest.approx(0.4)
 
 
 @pytest.mark.parametrize("older", [10.0, 6.0])  # 6: a sampler that had looked ahead
@@ -90,35 +91,38 @@ def test_a_trend_is_followed_as_far_as_it_was_measured_over(older):
 
 @pytest.mark.parametrize("stabilizer, seen", [("trend", [5.0, 4.0, 4.0, 4.0]), ("none", [5.0, 4.0, 3.0, 2.0])])
 def test_past_its_reach_the_trend_is_held_and_a_bare_line_goes_on(stabilizer, seen):
-    predictor = Predictor(Config.parse("calls:9", stabilizer=stabilizer), flow=False)
-    for sigma in (8.0, 6.0):  # a value that equals its sigma: the line reads sigma itself
-        predictor.remember(torch.full((2, 1), sigma), torch.ones(2, 1), torch.ones(2, 1), sigma)
-    values = [predictor.predict(torch.ones(2, 1), torch.tensor(sigma)) for sigma in (5.0, 4.0, 3.0, 2.0)]
+    def at(*sigmas, step_before):
+        forecaster = Forecaster(Config.parse("calls:9", stabilizer=stabilizer), flow=False)
+        for sigma, begins in ((8.0, step_before), (6.0, 6.0)):  # a value that equals its sigma: so does the line
+            forecaster.remember(torch.ones(2, 1), sigma, torch.ones(2, 1), torch.full((2, 1), sigma), begins)
+        return [predicted(forecaster, torch.ones(2, 1), sigma) for sigma in sigmas]
+
+    values = at(5.0, 4.0, 3.0, 2.0, step_before=8.0)
     assert [float(value[0]) for value in values] == pytest.approx(seen)
-    further = [predictor.predict(torch.ones(2, 1), torch.tensor(sigma), 9.0) for sigma in (4.0, 3.0, 2.0)]
+    further = at(4.0, 3.0, 2.0, step_before=9.0)
     assert [float(value[0]) for value in further] == pytest.approx([4.0, 3.0, min(seen[-1], 3.0)])
 
 
 def test_no_trend_gives_a_finite_alpha():
-    assert math.isfinite(float(learn_trend(None, latents(1.0), latents(0.0), None)))
+    assert math.isfinite(float(learn_gain(None, latents(1.0), latents(0.0), None)))
 
 
-def test_the_first_back_test_says_which_samples_are_stiff():
-    predictor, denoised = Predictor(Config.parse("calls:9"), flow=False), torch.ones(2, 1)
+def test_the_first_back_test_says_which_samples_are_strongly_curved():
+    forecaster, denoised = Forecaster(Config.parse("calls:9"), flow=False), torch.ones(2, 1)
     for sigma in (4.0, 3.0):
-        predictor.remember(torch.full((2, 1), sigma), denoised, denoised, sigma)
-    # a second difference of d / 2 in sigma is kappa * bend = kappa / 9
-    kappa = predictor.back_test(2 + torch.tensor([[0.1], [-0.5]]), denoised, 2.0)
+        remember(forecaster, sigma, torch.full((2, 1), sigma))
+    # a second difference of d / 2 in sigma is kappa times the squared slope of lambda, kappa / 9
+    kappa = forecaster.back_test(denoised, 2.0, denoised, 2 + torch.tensor([[0.1], [-0.5]]))
     assert kappa.flatten().tolist() == pytest.approx([9 * 0.1 / 2, 9 * 0.5 / 2])
-    assert predictor.stiff.flatten().tolist() == [kappa >= STIFF for kappa in (0.45, 2.25)] == [True, True]
-    predictor.forget()
-    assert predictor.stiff is None
+    assert torch.equal(forecaster.first_curvature, kappa) and (kappa > HIGH_CURVATURE).all()
+    forecaster = forecaster.fresh()
+    assert forecaster.first_curvature is None
     for sigma in (4.0, 3.0):
-        predictor.remember(torch.full((2, 1), sigma), denoised, denoised, sigma)
-    predictor.back_test(2 + torch.tensor([[0.05], [-0.5]]), denoised, 2.0)
-    assert predictor.stiff.flatten().tolist() == [False, True]
-    predictor.remember(torch.full((2, 1), 2.0), denoised, denoised, 2.0)
-    predictor.alpha = torch.ones(2, 1)
-    predictor.back_test(torch.full((2, 1), 2.0), denoised, 1.0)  # no change at all, where both had a trend
-    assert predictor.stiff.flatten().tolist() == [False, True]
-    assert predictor.alpha.flatten().tolist() == [0.5, 0]
+        remember(forecaster, sigma, torch.full((2, 1), sigma))
+    first = forecaster.back_test(denoised, 2.0, denoised, 2 + torch.tensor([[0.05], [-0.5]]))
+    assert (first >= HIGH_CURVATURE).flatten().tolist() == [False, True]
+    remember(forecaster, 2.0, torch.full((2, 1), 2.0))
+    forecaster.predictor.trend_gain = torch.ones(2, 1)
+    forecaster.back_test(denoised, 1.0, denoised, torch.full((2, 1), 2.0))  # no change at all, where both had a trend
+    assert torch.equal(forecaster.first_curvature, first)
+    assert forecaster.predictor.trend_gain.flatten().tolist() == [0.5, 0]

@@ -3,7 +3,8 @@
 import math
 
 import pytest
-from comfyui_fsampler.fsampler.validate import rejection
+from comfyui_fsampler.fsampler.measure import ForecastFigures
+from comfyui_fsampler.fsampler.paper import rejection
 
 CASES = [  # norm of the prediction, of the last REAL value, cosine, reason
     (1.0, 1.0, 1.0, None),
@@ -26,5 +27,12 @@ CASES = [  # norm of the prediction, of the last REAL value, cosine, reason
 @pytest.mark.parametrize("length, last, cosine, reason", CASES)
 def test_every_validator_alone_and_in_any_sample_of_a_batch(length, last, cosine, reason):
     product = cosine * length * last
-    assert rejection([length], [last], [product]) == reason
-    assert rejection([1.0, length, 1.0], [1.0, last, 1.0], [1.0, product, 1.0]) == reason
+    assert rejection(ForecastFigures([length], [last], [product]), direction=True) == reason
+    assert (
+        rejection(ForecastFigures([1.0, length, 1.0], [1.0, last, 1.0], [1.0, product, 1.0]), direction=True) == reason
+    )
+
+
+def test_the_direction_of_a_residual_is_not_checked():
+    turned = ForecastFigures([2.0], [1.0], [-2.0])
+    assert rejection(turned, direction=False) is None and rejection(turned, direction=True) == "cosine -1.00 < -0.9"

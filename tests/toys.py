@@ -1,6 +1,7 @@
 """What several test modules share: schedules, toy models, and solvers the pack does not have."""
 
 import torch
+from comfyui_fsampler.fsampler.query import Query
 from gaussian import Gaussian
 
 
@@ -24,6 +25,24 @@ def noise(shape=(2, 3), flow=False, seed=0, dtype=torch.float32):
     """The x a run starts from."""
     x = torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     return (x if flow else 14.6 * x).to(dtype)
+
+
+def query(x, sigma):
+    """An evaluation that asks for ``x`` at ``sigma``."""
+    level = torch.as_tensor(sigma, dtype=x.dtype)
+    return Query(x, level, {}, x, level)
+
+
+def remember(forecaster, sigma, value, x=None, denoised=None):
+    """A REAL evaluation that begins its step; the model's answer and x are of no account unless given."""
+    denoised = torch.ones_like(value) if denoised is None else denoised
+    forecaster.remember(denoised if x is None else x, sigma, denoised, value, sigma)
+
+
+def predicted(forecaster, x, sigma):
+    """The value that a SKIP would use, or None."""
+    forecast = forecaster.forecast(query(x, sigma))
+    return None if forecast is None else forecast.value
 
 
 class Counted:

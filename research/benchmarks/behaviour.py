@@ -18,7 +18,7 @@ import pathlib
 import sys
 
 import torch
-from comfyui_fsampler.fsampler import Config, begin, rehearse
+from comfyui_fsampler.fsampler import Config, begin, probe
 from comfyui_fsampler.samplers import SOLVERS
 
 from ..demo import comfyui
@@ -96,15 +96,15 @@ def run(solver, eta, flow, mode, options, dtype, circumstance="plain"):
             denoiser.forget()
         return answer(x, sigma)
 
-    def rehearsal():
-        return rehearse(solver, sigmas, 4, **{name: value for name, value in extra.items() if name != "disable"})
+    def probing():
+        return probe(solver, sigmas, 4, **{name: value for name, value in extra.items() if name != "disable"})
 
     changes = {9} if circumstance == "changes" else ()
     config = Config.parse(mode, **options)
     if mode == "off":
         denoiser = begin(counted, sigmas, config)
     else:
-        known = None if circumstance == "unknown sampler" else rehearsal
+        known = None if circumstance == "unknown sampler" else probing
         denoiser = begin(counted, sigmas, config, known, flow=flow, changes=changes)
     torch.manual_seed(11)
     result = solver(denoiser, x, sigmas, **extra)

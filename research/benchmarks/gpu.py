@@ -19,7 +19,7 @@ from typing import NamedTuple
 import torch
 from comfyui_fsampler.fsampler import Config
 from comfyui_fsampler.fsampler.report import REAL, SKIP
-from comfyui_fsampler.fsampler.sample import begin
+from comfyui_fsampler.fsampler.run import begin
 from comfyui_fsampler.samplers import SOLVERS
 
 from .cost import LiveBytes

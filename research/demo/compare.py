@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 from comfyui_fsampler.fsampler import Config, Report, sample
-from comfyui_fsampler.fsampler.control import Budget, ErrorControl
+from comfyui_fsampler.fsampler.policies import Budget, ErrorControl
 from comfyui_fsampler.samplers import get
 from comfyui_fsampler.tools.metrics import similarity
 

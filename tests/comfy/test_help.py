@@ -82,7 +82,7 @@ def test_the_settings_page_has_the_engines_defaults():
     said = {name.strip("`"): [cell.strip("`") for cell in cells] for name, *cells in rows}
     ours, paper = Config.parse("auto"), Config.parse("h2/s2")
     for name in ("space", "nodes", "stabilizer", "beta", "gamma"):
-        assert said[name] == [str(getattr(config, name)).removesuffix(".0") for config in (ours, paper)]
+        assert said[name] == [str(getattr(config.options, name)).removesuffix(".0") for config in (ours, paper)]
     for name in ("protect_first", "protect_last"):
         assert [int(cell[0]) for cell in said[name]] == [getattr(config.policy, name) for config in (ours, paper)]
     assert int(said["anchor_interval"][1]) == Config.parse("adaptive").policy.inner.anchor_interval

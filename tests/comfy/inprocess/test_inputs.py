@@ -80,5 +80,8 @@ def test_every_option_reaches_the_config(name, value):
     config = config_of(mode, settings=collected(**{name: value}))
     assert config == Config.parse(mode, **{name: meant})
     holders = [config, config.policy, getattr(config.policy, "inner", None)]
+    holders += (
+        [config.options] if name in ("stabilizer", "beta", "gamma") else []
+    )  # what makes the predictor reads them
     names = {"max_consecutive_skips": "longest_gap"}
     assert meant in [getattr(holder, names.get(name, name), None) for holder in holders]

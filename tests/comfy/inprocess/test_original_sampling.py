@@ -163,7 +163,12 @@ def test_widgets_become_options():
         sigma_aware=True,
         extrapolate_denoised=True,
     ).config(20)
-    assert (config.mode, config.order, config.stabilizer, config.beta) == ("h3/s4", 3, "learning+gradient", 0.9)
+    assert (config.mode, config.order, config.options.stabilizer, config.options.beta) == (
+        "h3/s4",
+        3,
+        "learning+gradient",
+        0.9,
+    )
     assert (config.nodes, config.space, config.correct) == ("sigma", "denoised", False)
     assert (config.policy.protect_first, config.policy.protect_last) == (5, 3)
     paper = Skipping("adaptive", max_consecutive_skips=3, anchor_interval=6).config(20)

@@ -3,10 +3,10 @@
 import pytest
 import torch
 from comfyui_fsampler.fsampler import Config
-from comfyui_fsampler.fsampler.extrapolate import lagrange_weights, newest, usable_order
-from comfyui_fsampler.fsampler.history import Entry
-from comfyui_fsampler.fsampler.norms import weighted_sum
-from comfyui_fsampler.fsampler.predictor import Predictor
+from comfyui_fsampler.fsampler.forecast import Forecaster
+from comfyui_fsampler.fsampler.history import Entry, History, lagrange_weights, usable_order
+from comfyui_fsampler.fsampler.measure import weighted_sum
+from toys import predicted, remember
 
 PAPER = {2: [-1, 2], 3: [1, -3, 3], 4: [-1, 4, -6, 4]}  # oldest first
 UNEVEN = [14.6, 9.1, 8.7, 2.0]
@@ -73,11 +73,13 @@ def test_the_ladder_never_goes_below_h2(order, ladder):
 
 @pytest.mark.parametrize("order", PAPER)
 def test_the_newest_entries_take_part(order):
-    history = entries([7.0, 1.0, -2.0, 5.0, 0.5], [16.0, *UNEVEN])
+    values = [7.0, 1.0, -2.0, 5.0, 0.5]
+    held = entries(values, [16.0, *UNEVEN])
     for nodes, weights in (("index", PAPER[order]), ("sigma", lagrange_weights(UNEVEN[-order:], 1.5))):
-        used, found = newest(history, order, nodes, 1.5)
-        assert [float(entry.value) for entry in used] == [7.0, 1.0, -2.0, 5.0, 0.5][-order:]
-        assert found == pytest.approx(weights)
+        history = History("denoised", 5, nodes)
+        history.entries = held
+        expected = sum(w * v for w, v in zip(weights, values[-order:], strict=True))
+        assert float(history.extrapolate(1.5, order)) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("order", PAPER)
@@ -93,14 +95,12 @@ def test_weighted_values_follow_a_polynomial_each_sample_at_its_own_place(order,
 @pytest.mark.parametrize("order", PAPER)
 @pytest.mark.parametrize("nodes", ["sigma", "index"])
 def test_the_trend_scales_the_change_since_the_newest_value_at_every_order(order, nodes):
-    predictor = Predictor(Config.parse("calls:9", order=order, nodes=nodes, space="denoised"), flow=False)
+    forecaster = Forecaster(Config.parse("calls:9", order=order, nodes=nodes, space="denoised"), flow=False)
     values = torch.randn(order, 2, 3, generator=torch.Generator().manual_seed(order), dtype=torch.float64)
     for sigma, value in zip(UNEVEN[-order:], values, strict=True):
-        predictor.remember(value, value, value, sigma)
-    sigma = torch.tensor(1.5, dtype=torch.float64)
-    _, weights = newest(predictor.history.entries, order, nodes, sigma)
+        remember(forecaster, sigma, value)
+    weights = PAPER[order] if nodes == "index" else lagrange_weights(UNEVEN[-order:], 1.5)
     bare = sum(weight * value for weight, value in zip(weights, values, strict=True))
-    torch.testing.assert_close(predictor.predict(values[-1], sigma), bare)
-    predictor.alpha = torch.tensor([[0.0], [0.7]], dtype=torch.float64)
-    expected = torch.lerp(values[-1], bare, predictor.alpha)
-    torch.testing.assert_close(predictor.predict(values[-1], sigma), expected)
+    torch.testing.assert_close(predicted(forecaster, values[-1], 1.5), bare)
+    gain = forecaster.predictor.trend_gain = torch.tensor([[0.0], [0.7]], dtype=torch.float64)
+    torch.testing.assert_close(predicted(forecaster, values[-1], 1.5), torch.lerp(values[-1], bare, gain))

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 from comfyui_fsampler.fsampler import Config, sample
-from comfyui_fsampler.fsampler.policy import Decision, Guarded, PaperGate, Situation
+from comfyui_fsampler.fsampler.paper import AdaptiveGate
+from comfyui_fsampler.fsampler.policies import Decision, Guarded, Situation
 from comfyui_fsampler.samplers import SOLVERS
 from toys import Counted, noise, problem, schedule, skips
 
@@ -192,7 +193,7 @@ def situation(step, gate=0.0, skips_in_row=0, steps=20):
 
 
 def test_the_gates_threshold_is_inclusive_and_needs_three_values():
-    gate = PaperGate(2, 4)
+    gate = AdaptiveGate(2, 4)
     assert gate.decide(situation(3, 0.10)) == Decision(True, "gate 0.100 <= 0.100", 0.10)
     assert not gate.decide(situation(3, 0.1001)).skip
     assert gate.decide(situation(3, None)) == Decision(False, "history below 3")
@@ -201,7 +202,7 @@ def test_the_gates_threshold_is_inclusive_and_needs_three_values():
 
 
 def test_the_guards():
-    guard = Guarded(PaperGate(2, 0), 2, 3, 2)
+    guard = Guarded(AdaptiveGate(2, 0), 2, 3, 2)
     assert [step for step in range(20) if guard.decide(situation(step)).skip] == list(range(2, 17))
     assert guard.decide(situation(5, skips_in_row=2)) == Decision(False, "cap")
     assert guard.decide(situation(5, skips_in_row=1)).skip

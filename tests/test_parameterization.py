@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from comfyui_fsampler.fsampler.space import SPACES, decode, encode
+from comfyui_fsampler.fsampler.parameterization import PARAMETERIZATIONS, decode, encode
 
 
 @pytest.fixture
@@ -13,13 +13,13 @@ def triple():
 
 def test_the_formulas(triple):
     denoised, x, sigma = triple
-    assert set(SPACES) == {"epsilon", "residual", "denoised"}
+    assert set(PARAMETERIZATIONS) == {"epsilon", "residual", "denoised"}
     assert torch.equal(encode("epsilon", denoised, x, sigma), (x - denoised) / sigma)
     assert torch.equal(encode("residual", denoised, x, sigma), denoised - x)
     assert torch.equal(encode("denoised", denoised, x, sigma), denoised)
 
 
-@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("space", PARAMETERIZATIONS)
 def test_decode_is_the_inverse(space, triple):
     denoised, x, sigma = triple
     torch.testing.assert_close(decode(space, encode(space, denoised, x, sigma), x, sigma), denoised)

@@ -3,11 +3,11 @@
 import pytest
 import torch
 from comfyui_fsampler.fsampler import Config, sample
-from comfyui_fsampler.fsampler.correct import Gap, Landing, follow
+from comfyui_fsampler.fsampler.correction import DeferredCorrection, OpenGap, value_shift
 from comfyui_fsampler.fsampler.denoiser import SkippingDenoiser
 from comfyui_fsampler.fsampler.history import Entry
-from comfyui_fsampler.fsampler.rehearsal import OneStep
-from comfyui_fsampler.fsampler.space import SPACES, encode
+from comfyui_fsampler.fsampler.parameterization import PARAMETERIZATIONS, encode
+from comfyui_fsampler.fsampler.response import EulerResponse
 from comfyui_fsampler.samplers import SOLVERS
 from toys import noise, problem, schedule, skips
 
@@ -29,25 +29,25 @@ def naive_delta(space, sigmas, used, before, value):
     return total
 
 
-@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("space", PARAMETERIZATIONS)
 @pytest.mark.parametrize("length", [1, 2, 3, 5])
 def test_three_sums_equal_the_loop(space, length):
     values = torch.randn(length + 2, 2, 3, generator=torch.Generator().manual_seed(length), dtype=torch.float64)
     sigmas = [9.0, 7.5, 7.0, 4.0, 3.9, 2.0, 1.1][: length + 2]
     before, *used, value = values
-    gap = Gap()
+    gap = OpenGap()
     for e, sigma, following in zip(used, sigmas[1:-1], sigmas[2:], strict=True):
-        gap = gap.add(space, e, sigma, OneStep().effect(0, sigma, following))
+        gap = gap.add(space, e, sigma, EulerResponse().effect(0, sigma, following))
     delta = gap.delta(Entry(sigmas[0], before), value, sigmas[-1])
     torch.testing.assert_close(delta, naive_delta(space, sigmas, used, before, value), rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("space", PARAMETERIZATIONS)
 def test_a_gap_that_used_the_interpolation_needs_no_correction(space):
     a, b = torch.randn(2, 1, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    gap = Gap()
+    gap = OpenGap()
     for sigma, following in ((4.0, 3.0), (3.0, 2.0)):
-        gap = gap.add(space, a + (5.0 - sigma) / 3 * (b - a), sigma, OneStep().effect(0, sigma, following))
+        gap = gap.add(space, a + (5.0 - sigma) / 3 * (b - a), sigma, EulerResponse().effect(0, sigma, following))
     delta = gap.delta(Entry(5.0, a), b, 2.0)
     torch.testing.assert_close(delta, torch.zeros_like(delta), atol=1e-13, rtol=0)
 
@@ -55,18 +55,18 @@ def test_a_gap_that_used_the_interpolation_needs_no_correction(space):
 @pytest.mark.parametrize("sigma, following", [(5.0, 4.0), (1.0, 0.9), (0.3, 0.01)])
 def test_a_landing_takes_euler_where_the_corrected_state_would_go(sigma, following):
     x, denoised, delta = torch.randn(3, 2, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    ratio, landing = following / sigma, Landing(delta, 7, OneStep().landing(7, sigma, following))
+    ratio, landing = following / sigma, DeferredCorrection(delta, 7, EulerResponse().correction(7, sigma, following))
     torch.testing.assert_close(
-        ratio * x + (1 - ratio) * landing.onto(denoised, 7),
+        ratio * x + (1 - ratio) * landing.applied(denoised, 7),
         ratio * (x + delta) + (1 - ratio) * denoised,
     )
 
 
 def test_a_landing_gives_each_answer_its_share_and_then_nothing_is_left_of_it():
-    denoised, landing = torch.zeros(1, 2), Landing(torch.ones(1, 2), 3, (5.0, 2.0))
-    assert [landing.onto(denoised, i)[0, 0].item() for i in (3, 4, 5)] == [5, 2, 0]
-    assert landing.onto(denoised, 5) is denoised and denoised.sum() == 0
-    assert landing.after(3) is landing and landing.after(4) == Landing() and landing.after(4).delta is None
+    denoised, landing = torch.zeros(1, 2), DeferredCorrection(torch.ones(1, 2), 3, (5.0, 2.0))
+    assert [landing.applied(denoised, i)[0, 0].item() for i in (3, 4, 5)] == [5, 2, 0]
+    assert landing.applied(denoised, 5) is denoised and denoised.sum() == 0
+    assert landing.after(3) is landing and landing.after(4) == DeferredCorrection() and landing.after(4).delta is None
 
 
 def test_the_last_step_is_left_alone():
@@ -120,7 +120,7 @@ def test_it_removes_most_of_the_error_where_epsilon_is_quadratic(gap, flow):
     assert 0 < error[True] < 0.6 * error[False]  # the error is carried on at fixed denoised, which this model is not
 
 
-@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("space", PARAMETERIZATIONS)
 def test_a_run_hands_the_solver_exactly_the_landed_denoised(space):
     """The denoised of the REAL step after the gap, from formulas written out here."""
     model, sigmas = problem(dtype=torch.float64), schedule(10, dtype=torch.float64)
@@ -144,13 +144,13 @@ def test_a_run_hands_the_solver_exactly_the_landed_denoised(space):
     torch.testing.assert_close(used, predicted, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("space", PARAMETERIZATIONS)
 @pytest.mark.parametrize("alpha", [None, 0.0, 0.4, 1.2])
 def test_denoised_follows_the_correction_as_far_as_trends_come_true(space, alpha):
     x, real, delta = (noise((2, 3), dtype=torch.float64) * k for k in (3.0, 1.0, 0.1))
     learned = None if alpha is None else torch.full((2, 1), alpha, dtype=torch.float64)
     moved = real + (0.6 if alpha is None else alpha - 0.4) * delta
-    value = encode(space, real, x, 1.7) + follow(space, delta, 1.7, learned)
+    value = encode(space, real, x, 1.7) + value_shift(space, delta, 1.7, learned)
     torch.testing.assert_close(value, encode(space, moved, x + delta, 1.7))
 
 
@@ -158,7 +158,7 @@ def test_a_run_follows_with_the_trend_it_has_learned():
     """Each sample with its own alpha: the skip after a corrected gap, from formulas written out here."""
     model, sigmas, x = problem(dtype=torch.float64), schedule(10, dtype=torch.float64), noise(dtype=torch.float64)
     seen, learned = [], []
-    watch = lambda now: (seen.append(now), learned.append(run.predictor.alpha))  # noqa: E731
+    watch = lambda now: (seen.append(now), learned.append(run.known.forecaster.predictor.trend_gain))  # noqa: E731
     options = dict(space="epsilon", nodes="sigma", stabilizer="trend", correct=True)
     run = SkippingDenoiser(model, sigmas, Config.parse("4, 5, 7", **options))
     EULER(run, x, sigmas, callback=watch)

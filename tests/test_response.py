@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 from comfyui_fsampler.fsampler import sample
-from comfyui_fsampler.fsampler.clock import check_schedule
-from comfyui_fsampler.fsampler.plan import at_starts
-from comfyui_fsampler.fsampler.rehearsal import OneStep, Rehearsed, rehearse
+from comfyui_fsampler.fsampler.gap_error import points_at_starts
+from comfyui_fsampler.fsampler.response import EulerResponse, LinearResponse, probe
+from comfyui_fsampler.fsampler.schedule import check_schedule
 from comfyui_fsampler.samplers import SOLVERS
 from toys import heun, heunpp2, noise, problem, schedule
 
@@ -40,8 +40,8 @@ def replay(solver, sigmas, x, answers):
 @pytest.mark.parametrize("name", sorted(KNOWN))
 def test_what_it_finds_says_where_any_answers_lead(name, flow):
     solver, sigmas = KNOWN[name], schedule(9, flow, torch.float64)
-    sampler, note = rehearse(solver, sigmas)
-    assert note is None and isinstance(sampler, Rehearsed) and not sampler.noisy
+    sampler, note = probe(solver, sigmas)
+    assert note is None and isinstance(sampler, LinearResponse) and not sampler.adds_noise
     count = len(sampler.steps)
     answers = torch.randn(count, 1, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     x = noise((1, 3), flow, dtype=torch.float64)
@@ -67,8 +67,8 @@ def test_what_it_finds_says_where_any_answers_lead(name, flow):
 def test_a_landing_moves_every_later_state_as_if_the_state_had_been_changed(name, step, at):
     """All states after it, at the same answers, are off by sigma's share of delta; what it leaves out is below 1 %."""
     solver, sigmas = KNOWN[name], schedule(12, dtype=torch.float64)
-    sampler, _ = rehearse(solver, sigmas)
-    added = sampler.landing(at, float(sigmas[step]), float(sigmas[step + 1]))
+    sampler, _ = probe(solver, sigmas)
+    added = sampler.correction(at, float(sigmas[step]), float(sigmas[step + 1]))
     answers = torch.randn(len(sampler.steps), 1, 3, generator=torch.Generator().manual_seed(2)).double()
     delta, x = torch.tensor([[1.0, -2.0, 0.5]], dtype=torch.float64), noise((1, 3), dtype=torch.float64)
     changed = answers.clone()
@@ -82,22 +82,22 @@ def test_a_landing_moves_every_later_state_as_if_the_state_had_been_changed(name
 
 def test_one_answer_is_enough_without_memory_and_later_ones_take_back_what_is_remembered():
     sigmas = schedule(12)
-    lengths = {name: len(rehearse(SOLVERS[name], sigmas)[0].landing(4, 0, 0)) for name in ("euler", "dpmpp_2m", "lms")}
+    lengths = {name: len(probe(SOLVERS[name], sigmas)[0].correction(4, 0, 0)) for name in ("euler", "dpmpp_2m", "lms")}
     assert lengths["euler"] == 1 < lengths["dpmpp_2m"] <= 8
     assert lengths["lms"] > 3
-    assert len(rehearse(SOLVERS["dpmpp_2s"], sigmas)[0].landing(8, 0, 0)) == 2
+    assert len(probe(SOLVERS["dpmpp_2s"], sigmas)[0].correction(8, 0, 0)) == 2
 
 
 def test_the_answers_of_a_step_share_its_effect_by_what_they_weigh():
     sigmas = schedule(12, dtype=torch.float64)
     a, b = sigmas[5:7].tolist()
     whole = 1 / b - 1 / a
-    assert OneStep().effect(5, a, b) == whole
+    assert EulerResponse().effect(5, a, b) == whole
     for name in ("euler", "dpmpp_2m", "lms"):
-        assert rehearse(SOLVERS[name], sigmas)[0].effect(5, a, b) == pytest.approx(whole)
-    shares = [rehearse(SOLVERS["dpmpp_2s"], sigmas)[0].effect(j, a, b) / whole for j in (10, 11)]
+        assert probe(SOLVERS[name], sigmas)[0].effect(5, a, b) == pytest.approx(whole)
+    shares = [probe(SOLVERS["dpmpp_2s"], sigmas)[0].effect(j, a, b) / whole for j in (10, 11)]
     assert shares == pytest.approx([0, 1], abs=1e-4)
-    sampler = rehearse(heun, sigmas)[0]
+    sampler = probe(heun, sigmas)[0]
     shares = [sampler.effect(j, a, b) / whole for j in (10, 11)]
     assert shares == pytest.approx([1 - a / b / 2, a / b / 2], abs=1e-4)  # the first is in the second's state too
     assert sampler.steps[:5] == [0, 0, 1, 1, 2]
@@ -105,10 +105,10 @@ def test_the_answers_of_a_step_share_its_effect_by_what_they_weigh():
 
 def test_the_evaluations_of_each_step_and_their_shares():
     sigmas = schedule(12)
-    known = {name: rehearse(solver, sigmas)[0].evaluations for name, solver in KNOWN.items()}
+    known = {name: probe(solver, sigmas)[0].points for name, solver in KNOWN.items()}
     values = check_schedule(sigmas)
     for name in ("euler", "dpmpp_2m", "lms", "lagged"):
-        assert known[name] == at_starts(values)
+        assert known[name] == points_at_starts(values)
     a, b = values[5:7]
     (first, share), (second, other) = known["heun"][5]
     assert (first, second) == (a, b) and (share, other) == pytest.approx([1 - a / b / 2, a / b / 2], abs=1e-4)
@@ -119,13 +119,13 @@ def test_the_evaluations_of_each_step_and_their_shares():
 
 def test_evaluations_of_a_sampler_that_adds_noise_count_in_full():
     sigmas = schedule(12)
-    assert rehearse(SOLVERS["euler"], sigmas, eta=1.0)[0].evaluations == at_starts(check_schedule(sigmas))
+    assert probe(SOLVERS["euler"], sigmas, eta=1.0)[0].points == points_at_starts(check_schedule(sigmas))
     a, b = check_schedule(sigmas)[5:7]
-    (first, share), (second, other) = rehearse(SOLVERS["dpmpp_2s"], sigmas, eta=1.0)[0].evaluations[5]
+    (first, share), (second, other) = probe(SOLVERS["dpmpp_2s"], sigmas, eta=1.0)[0].points[5]
     assert first == a and second == pytest.approx(b) and share == other == 1  # half-way to b^2 / a
 
-    sampler, _ = rehearse(lambda model, x, sigmas, **_: heunpp2(model, x + torch.randn_like(x), sigmas), sigmas)
-    assert sampler.noisy and sampler.evaluations is None
+    sampler, _ = probe(lambda model, x, sigmas, **_: heunpp2(model, x + torch.randn_like(x), sigmas), sigmas)
+    assert sampler.adds_noise and sampler.points is None
 
 
 def test_a_sampler_whose_evaluations_cannot_be_told_apart_by_step_is_not_taken_for_known():
@@ -140,8 +140,8 @@ def test_a_sampler_whose_evaluations_cannot_be_told_apart_by_step_is_not_taken_f
             x = denoised + (x - denoised) * sigmas[i + 1] / sigmas[i]
         return x
 
-    sampler, note = rehearse(heun_once, schedule(6))
-    assert isinstance(sampler, OneStep) and sampler.evaluations is None
+    sampler, note = probe(heun_once, schedule(6))
+    assert isinstance(sampler, EulerResponse) and sampler.points is None
     assert note.endswith("method: its steps are not the schedule's")
 
 
@@ -150,8 +150,8 @@ def test_noise_is_found_and_none_of_the_runs_random_numbers_is_used(name):
     torch.manual_seed(5)
     expected = torch.randn(3)
     torch.manual_seed(5)
-    sampler, note = rehearse(SOLVERS[name], schedule(12), eta=1.0)
-    assert sampler.noisy and note is None and isinstance(sampler, OneStep)
+    sampler, note = probe(SOLVERS[name], schedule(12), eta=1.0)
+    assert sampler.adds_noise and note is None and isinstance(sampler, EulerResponse)
     assert torch.equal(torch.randn(3), expected)
 
 
@@ -159,8 +159,8 @@ def test_a_noise_sampler_belongs_to_the_run():
     def draw(*_):
         raise AssertionError("drawn before the run")
 
-    sampler, note = rehearse(SOLVERS["euler"], schedule(12), eta=1.0, noise_sampler=draw)
-    assert isinstance(sampler, OneStep) and note is None
+    sampler, note = probe(SOLVERS["euler"], schedule(12), eta=1.0, noise_sampler=draw)
+    assert isinstance(sampler, EulerResponse) and note is None
 
 
 def crooked(model, x, sigmas, **_):
@@ -204,8 +204,8 @@ def wide(model, x, sigmas, **_):
     ],
 )
 def test_what_cannot_be_rehearsed_says_why_and_counts_as_a_one_step_method(solver, why):
-    sampler, note = rehearse(solver, schedule(12))
-    assert isinstance(sampler, OneStep) and not sampler.noisy
+    sampler, note = probe(solver, schedule(12))
+    assert isinstance(sampler, EulerResponse) and not sampler.adds_noise
     assert note.startswith(f"sampler not rehearsed, corrected as a one-step method: {why}")
 
 
@@ -215,7 +215,7 @@ def test_a_sampler_may_read_what_the_model_has():
         return SOLVERS["euler"](model, x, sigmas)
 
     model = SimpleNamespace(config="there")
-    assert rehearse(reads, schedule(12), model=model, extra_args={"seed": 3})[1] is None
+    assert probe(reads, schedule(12), model=model, extra_args={"seed": 3})[1] is None
 
 
 def test_a_run_shows_its_model_to_the_rehearsal_and_its_denoiser_to_the_solver():
@@ -236,7 +236,8 @@ def test_a_one_step_method_keeps_no_latent_for_a_landing():
     def watching(model, x, sigmas, **options):
         def answer(x, sigma, **extra):
             denoised = model(x, sigma, **extra)
-            kept.append(getattr(getattr(model, "landing", None), "delta", None) is not None)
+            known = getattr(model, "known", None)  # the probe's model has none
+            kept.append(known is not None and known.correction.deferred.delta is not None)
             return denoised
 
         return solver(answer, x, sigmas, **options)
@@ -316,5 +317,7 @@ def test_noise_that_comes_late_is_expected_from_the_start():
 def test_one_answer_that_needs_nothing_is_not_the_end_of_a_landing():
     count = 9
     weights = [[(1.0 if m - j < 3 else 0.5) * (j < m) for j in range(count)] for m in range(count + 1)]
-    sampler = Rehearsed([*range(count, -1, -1)], [*range(count, 0, -1)], [*range(count)], [1.0] * (count + 1), weights)
-    assert sampler.landing(1, 8, 7) == pytest.approx((1, 0, 0.5, 0, 0.25, 0, 0.125))
+    sampler = LinearResponse(
+        [*range(count, -1, -1)], [*range(count, 0, -1)], [*range(count)], [1.0] * (count + 1), weights
+    )
+    assert sampler.correction(1, 8, 7) == pytest.approx((1, 0, 0.5, 0, 0.25, 0, 0.125))

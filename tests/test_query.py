@@ -4,14 +4,15 @@ import math
 
 import pytest
 import torch
-from comfyui_fsampler.fsampler.clock import Clock, check_schedule, unround
+from comfyui_fsampler.fsampler.query import StepLocator, unround
+from comfyui_fsampler.fsampler.schedule import check_schedule
 
 VE = (14.6, 9.0, 5.0, 2.0, 0.5, 0.0)
 FLOW = (1.0, 0.8, 0.5, 0.3, 0.1, 0.0)
 
 
 def located(schedule, asked):
-    clock = Clock(schedule)
+    clock = StepLocator(schedule)
     return [clock.locate(sigma) for sigma in asked]
 
 
@@ -89,7 +90,7 @@ def test_sigmas_rounded_to_half_precision_are_the_schedules_own_again(dtype, flo
     sigmas = torch.linspace(1, 0, 21) if flow else torch.linspace(14.6, 0, 21)
     rounded = sigmas[:-1].to(dtype)
     assert torch.equal(unround(rounded, sigmas), sigmas[:-1])
-    assert [Clock(check_schedule(sigmas)).locate(s) for s in unround(rounded, sigmas).tolist()] == [*range(20)]
+    assert [StepLocator(check_schedule(sigmas)).locate(s) for s in unround(rounded, sigmas).tolist()] == [*range(20)]
     between = ((sigmas[:-1] + sigmas[1:]) / 2).to(dtype)
     assert torch.equal(unround(between, sigmas), between.float())
     assert torch.equal(unround(sigmas, torch.tensor([2.0, 0.0])), sigmas)  # full precision is taken as it is

@@ -1,0 +1,149 @@
+"""The next answer before it is asked for: what a run remembers, and the predictor that reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from .config import Config
+from .gap_error import HIGH_CURVATURE, denoised_change
+from .history import History, usable_order
+from .measure import Sums, dot, norm, rms
+from .noise import FirstAnswer, innovation, noise_in
+from .paper import gate_sums
+from .predictors import BackTest
+from .query import Query
+from .schedule import lambda_slope_squared
+
+TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What the model is expected to answer: ``value [B, ...]`` in ``parameterization``."""
+
+    value: Tensor
+    parameterization: str
+
+
+class Forecaster:
+    """History and predictor of a run whose sampler follows the ODE; ``NoisyForecaster`` serves the others.
+
+    first_curvature ``[B, 1, ..., 1]``: what the first back-test showed, on the device; None before it.
+    """
+
+    noisy = False
+
+    def __init__(self, config: Config, flow: bool) -> None:
+        self.config, self.flow = config, flow
+        self.predictor = config.make_predictor()
+        capacity = max(self.predictor.capacity, 3 if config.policy.needs_gate else 2)
+        self.history = History(self._parameterization(), capacity, config.nodes)
+        self.first_curvature: Tensor | None = None
+
+    def _parameterization(self) -> str:
+        return "epsilon" if self.config.space == "auto" else self.config.space
+
+    def fresh(self) -> Forecaster:
+        """One of the same kind that has seen no answer."""
+        begun = type(self)(self.config, self.flow)
+        begun.history = self.history.emptied()
+        return begun
+
+    def forecast(self, query: Query) -> Forecast | None:
+        """What a SKIP at the query would use; None while fewer than 2 REAL values are known."""
+        if len(self.history) < 2:
+            return None
+        return Forecast(self.predictor.value(self._readable(query), query), self.history.parameterization)
+
+    def _readable(self, query: Query) -> History:
+        """The history as predictions read it."""
+        return self.history
+
+    def hold(self) -> Forecast:
+        """The last REAL value, as a forecast."""
+        return Forecast(self.history.newest.value.clone(), self.history.parameterization)
+
+    def sums(self, forecast: Forecast) -> Sums:
+        """What the validators need of a forecast: ``measure.ForecastFigures`` on the device."""
+        last = self.history.newest.value
+        return norm(forecast.value), norm(last), dot(forecast.value, last)
+
+    def gate_sums(self, query: Query) -> Sums | None:
+        """What the paper's gate needs: ``measure.GateFigures`` on the device; None before three REAL values."""
+        return gate_sums(self.history, query)
+
+    def back_test(self, state: Tensor, sigma: float, denoised: Tensor, value: Tensor) -> Tensor | None:
+        """Learn from a REAL evaluation what could have been predicted of it.
+
+        Returns the curvature seen, ``[B, 1, ..., 1]``, in the unit of ``gap_error``; None where nothing could be.
+        """
+        seen, curvature = BackTest(state, sigma, denoised, value), None
+        if self.history.entries and self.history.all_above(sigma):
+            newest = self.history.newest
+            trend = self._polynomial(sigma)
+            seen = replace(
+                seen,
+                change=value - newest.value,
+                trend=None if trend is None else trend.sub_(newest.value),
+                high_curvature=None if self.first_curvature is None else self.first_curvature >= HIGH_CURVATURE,
+            )
+        self.predictor.learn(self.history, seen)
+        if seen.change is not None:
+            curvature = self._curvature(seen, seen.change)
+            self.first_curvature = curvature if self.first_curvature is None else self.first_curvature
+        return curvature
+
+    def _polynomial(self, sigma: float) -> Tensor | None:
+        order = usable_order(self.config.order, len(self.history))
+        return None if order is None else self.history.extrapolate(sigma, order)
+
+    def _curvature(self, seen: BackTest, change: Tensor) -> Tensor | None:
+        """The miss of the straight line, over rms(denoised), over the distances to its two nodes: the second divided
+        difference of epsilon. That over ``lambda_slope_squared`` is even over a run (``gap_error``)."""
+        if seen.trend is None:
+            return None
+        older, newer = (entry.sigma for entry in self.history.entries[-2:])
+        miss = rms(change.sub_(seen.trend)) / rms(seen.denoised).clamp_min(TINY)
+        divided = miss / ((newer - seen.sigma) * (older - seen.sigma))
+        in_epsilon = divided if self.history.parameterization == "epsilon" else divided / seen.sigma
+        return in_epsilon / lambda_slope_squared(newer, self.flow)
+
+    def remember(self, state: Tensor, sigma: float, denoised: Tensor, value: Tensor, step_begins: float) -> None:
+        """Take a REAL evaluation into the history; ``step_begins`` is the sigma at which its step begins."""
+        self.history.append(sigma, value, step_begins)
+
+
+class NoisyForecaster(Forecaster):
+    """Of a run whose sampler adds noise, which epsilon would hold: predicts ``denoised``, moved by the fresh noise."""
+
+    noisy = True
+
+    def __init__(self, config: Config, flow: bool) -> None:
+        super().__init__(config, flow)
+        self.noise: Tensor | None = None
+
+    @classmethod
+    def after(cls, first: FirstAnswer, config: Config, flow: bool) -> NoisyForecaster:
+        """One that knows the run's first answer."""
+        begun, state = cls(config, flow), first.denoised + first.sigma * first.epsilon
+        begun.remember(state, first.sigma, first.denoised, first.denoised, first.step_begins)
+        return begun
+
+    def _parameterization(self) -> str:
+        return "denoised"
+
+    def _readable(self, query: Query) -> History:
+        assert self.noise is not None  # remembered with every value
+        newest = self.history.newest.value
+        return self.history.with_offset(innovation(query.state, query.sigma, newest, self.noise, self.flow))
+
+    def _curvature(self, seen: BackTest, change: Tensor) -> Tensor:
+        """The relative move of ``denoised`` over ``denoised_change``: no curvature can be seen through the noise."""
+        moved = rms(change) / rms(seen.denoised).clamp_min(TINY)
+        return moved / denoised_change(seen.sigma, self.history.newest.sigma, self.flow)
+
+    def remember(self, state: Tensor, sigma: float, denoised: Tensor, value: Tensor, step_begins: float) -> None:
+        super().remember(state, sigma, denoised, value, step_begins)
+        self.noise = noise_in(state, denoised, sigma, self.flow)

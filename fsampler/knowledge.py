@@ -1,0 +1,146 @@
+"""What a run has learned, and the events that replace it: the start, noise found, a changed model, the finish."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from .config import Config
+from .correction import Correction, value_shift
+from .forecast import Forecast, Forecaster, NoisyForecaster
+from .measure import Measured, PreviousFigures, Sums
+from .noise import FirstAnswer, below
+from .parameterization import encode
+from .policies import Decision, Situation
+from .query import Place
+from .response import Response
+
+
+@dataclass(frozen=True)
+class Curvatures:
+    """The kappa that back-tests showed (``gap_error``): of each REAL step the worst sample's, and the first mean."""
+
+    by_step: Mapping[int, float] = field(default_factory=dict)
+    first: float | None = None
+
+    def seen(self, step: int, figures: Sequence[float]) -> Curvatures:
+        """With the figures of one more back-test, one for each sample."""
+        worst = max(*figures, self.by_step.get(step, 0.0))
+        first = sum(figures) / len(figures) if self.first is None else self.first
+        return Curvatures({**self.by_step, step: worst}, first)
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """All that a run's answers rest on beside its schedule. Every event makes a new one; nothing is poked.
+
+    sigmas: the schedule. forecaster: history and predictor, the only part that changes in place. correction: the open
+    gap, and what the sampler is still to get. curvatures: what back-tests showed. first_answer: kept while it is open
+    whether the sampler adds noise.
+    """
+
+    sigmas: tuple[float, ...]
+    forecaster: Forecaster
+    correction: Correction
+    curvatures: Curvatures = Curvatures()
+    first_answer: FirstAnswer | None = None
+
+    @classmethod
+    def start(cls, sigmas: tuple[float, ...], config: Config, flow: bool, response: Response) -> Knowledge:
+        """Nothing is known."""
+        return cls(sigmas, Forecaster(config, flow), Correction(response, config.correct))
+
+    def finished(self) -> Knowledge:
+        """Without a tensor; the curvatures, which are none, stay to be read."""
+        correction = Correction(self.correction.response, self.correction.active)
+        return replace(self, forecaster=self.forecaster.fresh(), correction=correction, first_answer=None)
+
+    def noise_found(self, first: FirstAnswer) -> Knowledge:
+        """The sampler adds noise: ``denoised`` is predicted from the first answer on, and nothing is corrected."""
+        before, response = self.forecaster, self.correction.response
+        noisy = NoisyForecaster.after(first, before.config, before.flow)
+        return Knowledge(self.sigmas, noisy, Correction(response, active=False))
+
+    def model_changed(self) -> Knowledge:
+        """The model answers differently from now on: no answer from before is used again.
+
+        What remains is what the sampler is still to get of a correction, and how curved the run was.
+        """
+        correction = self.correction.closed()
+        return replace(self, forecaster=self.forecaster.fresh(), correction=correction, first_answer=None)
+
+    def situation(
+        self, place: Place, decisions: Mapping[int, Decision], gate: float | None, changes: frozenset[int]
+    ) -> Situation:
+        """What the policy may know at the first evaluation of a step; ``decisions`` are those of the steps before."""
+        streak = itertools.takewhile(lambda decision: decision.skip, reversed([*decisions.values()]))
+        return Situation(
+            step=place.step,
+            sigmas=self.sigmas,
+            real_steps=tuple(step for step, decision in decisions.items() if not decision.skip),
+            skips_in_row=len([*streak]),
+            gate=gate,
+            curvatures=self.curvatures.by_step,
+            first_curvature=self.curvatures.first,
+            flow=self.forecaster.flow,
+            noisy=self.forecaster.noisy,
+            changes=changes,
+            points=self.correction.response.points,
+        )
+
+    def adds_noise(self, measured: Measured) -> FirstAnswer | None:
+        """The first answer, where this evaluation shows that the sampler adds noise."""
+        first, distances = self.first_answer, measured.euler_distance
+        if first is None or distances is None:
+            return None
+        known = self.correction.response.adds_noise
+        return first if known or first.shows_noise(distances, measured.sigma, self.sigmas[1]) else None
+
+    def informed(self, figures: PreviousFigures, place: Place) -> Knowledge:
+        """With what the transfer brought of the REAL answer at ``place``. Raises FloatingPointError where that was not
+        finite."""
+        share = sum(figures.nonfinite) / len(figures.nonfinite)
+        if share > 0:
+            raise FloatingPointError(
+                f"the model's output at step {place.step} (sigma {place.sigma:.5g}) is not finite in "
+                f"{100 * share:.3g} % of its elements; expected finite values, the run stops here"
+            )
+        if figures.curvature is None:
+            return self
+        return replace(self, curvatures=self.curvatures.seen(place.step, figures.curvature))
+
+    def skipped(self, forecast: Forecast, place: Place) -> Knowledge:
+        """After a SKIP that used the forecast."""
+        correction = self.correction.skipped(forecast.parameterization, forecast.value, place)
+        return replace(self, correction=correction)
+
+    def observed(self, state: Tensor, denoised: Tensor, place: Place) -> tuple[Knowledge, Sums, Tensor | None]:
+        """After a REAL evaluation, where the model answered ``denoised [B, ...]`` at ``state [B, ...]``.
+
+        Returns also ``PreviousFigures`` on the device, and how far the state is off after a gap, ``[B, ...]``, or None.
+        """
+        # The difference is 0, or nan where the answer is not finite: a third of the passes of isfinite.
+        nonfinite = torch.count_nonzero((denoised - denoised).flatten(1), dim=1) / denoised[0].numel()
+        forecaster, history = self.forecaster, self.forecaster.history
+        value = encode(history.parameterization, denoised, state, place.sigma)
+        curvature = forecaster.back_test(state, place.sigma, denoised, value)
+        delta = self.correction.delta(history, value, place)
+        if delta is not None:
+            gain = forecaster.predictor.trend_gain
+            value = value + value_shift(history.parameterization, delta, place.sigma, gain)
+        forecaster.remember(state, place.sigma, denoised, value, self.sigmas[place.step])
+        first = self._watched(denoised, value, place)
+        known = replace(self, correction=self.correction.closed(), first_answer=first)
+        return known, (nonfinite,) if curvature is None else (nonfinite, curvature), delta
+
+    def _watched(self, denoised: Tensor, value: Tensor, place: Place) -> FirstAnswer | None:
+        """The first answer, from the first evaluation until its step is over."""
+        if below(place.sigma, self.sigmas[1]):
+            return None
+        if place.evaluation == 0 and self.forecaster.config.space == "auto":
+            return FirstAnswer(denoised, value, place.sigma, self.sigmas[0])
+        return self.first_answer

@@ -1,0 +1,115 @@
+"""What an evaluation measures on the device, and the one transfer that brings it to the host.
+
+Sums and reductions are made without a temporary latent, and per sample: every image of a batch is judged on its own.
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+def dot(a: Tensor, b: Tensor) -> Tensor:
+    """Inner product of each sample, ``[B, 1, ..., 1]`` for inputs ``[B, ...]``."""
+    rows, columns = a.flatten(1).unsqueeze(1), b.flatten(1).unsqueeze(2)  # a product of matrices needs no a * b
+    return torch.bmm(rows, columns).reshape(-1, *[1] * (a.ndim - 1))
+
+
+def norm(a: Tensor) -> Tensor:
+    """Euclidean norm of each sample, ``[B, 1, ..., 1]``."""
+    length: Tensor = torch.linalg.vector_norm(a, dim=tuple(range(1, a.ndim)), keepdim=True)
+    return length
+
+
+def rms(a: Tensor) -> Tensor:
+    """Root mean square of each sample, ``[B, 1, ..., 1]``."""
+    return norm(a) / math.sqrt(a[0].numel())
+
+
+def weighted_sum(values: Sequence[Tensor], weights: Sequence[float | Tensor]) -> Tensor:
+    """``sum_i weights[i] * values[i]``, a new tensor; the last weight is what the others leave of 1."""
+    *others, last = values
+    total = torch.lerp(last, others[0], weights[0])  # with two values, the common case, this reads each once
+    for value, weight in zip(others[1:], weights[1:-1], strict=True):
+        total.add_((value - last).mul_(weight))
+    return total
+
+
+Sums = tuple[Tensor, ...]  # figures of one kind while they are on the device, [B, 1, ..., 1] each
+Each = tuple[float, ...]  # one figure on the host, a float for each of the B samples
+
+
+class ForecastFigures(NamedTuple):
+    """Of a forecast: its norm, the norm of the last REAL value, and their inner product."""
+
+    norm: Each
+    last: Each
+    inner: Each
+
+
+class GateFigures(NamedTuple):
+    """Of x and the paper's two predictions as ``denoised``: <x, x>, <x, h3>, <h3, h3> and ``||h3 - h2||``."""
+
+    xx: Each
+    xh: Each
+    hh: Each
+    apart: Each
+
+
+class PreviousFigures(NamedTuple):
+    """Of the REAL evaluation before: the share of its answer that is not finite; the curvature, if it showed one."""
+
+    nonfinite: Each
+    curvature: Each | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one evaluation brought to the host; a group is None where it was not measured."""
+
+    sigma: float
+    forecast: ForecastFigures | None = None
+    gate: GateFigures | None = None
+    euler_distance: Each | None = None
+    previous: PreviousFigures | None = None
+
+
+def measure(
+    sigma: Tensor,
+    *,
+    forecast: Sums | None = None,
+    gate: Sums | None = None,
+    euler_distance: Tensor | None = None,
+    previous: Sums | None = None,
+) -> Measured:
+    """All figures of one evaluation: ``sigma`` (0-d) and the sums of each group, in the order of its fields."""
+    groups = (forecast or (), gate or (), () if euler_distance is None else (euler_distance,), previous or ())
+    flat = iter(transfer([sigma, *itertools.chain(*groups)]))
+    (level,) = next(flat)
+    about_forecast, about_gate, distance, about_previous = ([next(flat) for _ in group] for group in groups)
+    return Measured(
+        level,
+        ForecastFigures(*about_forecast) if about_forecast else None,
+        GateFigures(*about_gate) if about_gate else None,
+        distance[0] if distance else None,
+        PreviousFigures(*about_previous) if about_previous else None,
+    )
+
+
+def read_previous(sums: Sums) -> PreviousFigures:
+    """The figures of the last REAL answer, where no further evaluation follows to bring them."""
+    return PreviousFigures(*transfer(sums))
+
+
+def transfer(tensors: Sequence[Tensor]) -> list[Each]:
+    """The elements of each tensor as floats, in one device-to-host transfer."""
+    flat = torch.cat([tensor.flatten().float() for tensor in tensors]).tolist()
+    parts, start = [], 0
+    for tensor in tensors:
+        parts.append(tuple(flat[start : start + tensor.numel()]))
+        start += tensor.numel()
+    return parts

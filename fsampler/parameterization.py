@@ -1,0 +1,32 @@
+"""In which form the model's answer is remembered and predicted, and the way back to ``denoised``.
+
+=========  ========================  =============================================================
+epsilon    ``(x - denoised)/sigma``  the noise prediction; on flow models exactly the velocity
+residual   ``denoised - x``          what the paper calls epsilon (arXiv 2511.09180, section 2)
+denoised   ``denoised``              the estimate of the clean image itself
+=========  ========================  =============================================================
+
+The public option and the widget are called ``space``.
+"""
+
+from torch import Tensor
+
+PARAMETERIZATIONS = ("epsilon", "residual", "denoised")
+
+
+def encode(parameterization: str, denoised: Tensor, x: Tensor, sigma: float | Tensor) -> Tensor:
+    """The model's answer ``denoised [B, ...]`` at ``(x [B, ...], sigma > 0)`` in that form."""
+    if parameterization == "epsilon":
+        return (x - denoised).div_(sigma)
+    if parameterization == "residual":
+        return denoised - x
+    return denoised
+
+
+def decode(parameterization: str, value: Tensor, x: Tensor, sigma: float | Tensor) -> Tensor:
+    """The inverse of ``encode``: a value of that form as ``denoised [B, ...]`` for the present x."""
+    if parameterization == "epsilon":
+        return x - sigma * value
+    if parameterization == "residual":
+        return x + value
+    return value

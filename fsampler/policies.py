@@ -1,0 +1,243 @@
+"""Who may skip, and why. A policy decides once a step; the paper's are in ``paper.py``, ours are here.
+
+A policy is frozen and pure, and it never sees a tensor. To write one, subclass ``Policy`` and give it to
+``run.sample(..., policy=...)``.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from .gap_error import HIGH_CURVATURE
+from .planner import Planner, planner
+from .response import Points
+from .schedule import Windows, ends_open
+
+OPENING = 4  # REAL steps before the first skip: two back-tests, and early errors change the picture most
+RESERVE = 0.25  # share of the squared tolerance that the rest of a run keeps, however much is spent
+# The 90th percentile over images of the final latent's error, over the summed gap errors.
+FINAL_SHARE = {"ve": 0.35, "flow": 0.7, "noisy": 1.5}
+
+
+class Decision(NamedTuple):
+    """Skip this step or not, and why.
+
+    estimate: the predicted relative error, where the policy made one. hold: the prediction was refused, and the last
+    REAL value stands in for it.
+    """
+
+    skip: bool
+    reason: str
+    estimate: float | None = None
+    hold: bool = False
+
+
+@dataclass(frozen=True)
+class Situation:
+    """All that a policy may know when a step begins. Figures of a batch are those of its worst sample.
+
+    step: the step, from 0. sigmas: the whole schedule, ``steps + 1`` of them. real_steps: those made REAL so far.
+    skips_in_row: SKIP steps since the last REAL one.
+    gate: relative distance of the paper's h3 and h2 predictions, where the policy ``needs_gate``.
+    curvatures: by REAL step, the kappa that its back-test showed (``gap_error``).
+    first_curvature: the first one, but the mean over the batch; None before it.
+    flow: sigma is flow time. noisy: the sampler adds noise.
+    changes: steps at which the model begins to answer differently.
+    points: of each step, the sampler's evaluations (``response.Response``); None means one at its beginning.
+    """
+
+    step: int
+    sigmas: tuple[float, ...]
+    real_steps: tuple[int, ...] = ()
+    skips_in_row: int = 0
+    gate: float | None = None
+    curvatures: Mapping[int, float] = field(default_factory=dict)
+    first_curvature: float | None = None
+    flow: bool = False
+    noisy: bool = False
+    changes: frozenset[int] = frozenset()
+    points: Points | None = None
+
+    @property
+    def steps(self) -> int:
+        return len(self.sigmas) - 1
+
+
+class Policy(ABC):
+    """Decides for each step of a run. Subclasses are frozen: what changes is in the ``Situation``."""
+
+    @property
+    def needs_gate(self) -> bool:
+        """Whether ``Situation.gate`` is wanted; it costs two predictions an evaluation."""
+        return False
+
+    @property
+    def keeps_count(self) -> bool:
+        """Whether a SKIP stays one when its prediction is refused; the last REAL value is held then."""
+        return False
+
+    @abstractmethod
+    def decide(self, situation: Situation) -> Decision:
+        """Skip this step or not. A SKIP without two REAL values behind it becomes REAL."""
+
+    def check(self, steps: int) -> None:  # noqa: B027  most policies run over any number of steps
+        """Raises ValueError when the policy cannot run over that many steps."""
+
+
+@dataclass(frozen=True)
+class Never(Policy):
+    """Mode ``off``: every step is REAL."""
+
+    def decide(self, situation: Situation) -> Decision:
+        return Decision(False, "off")
+
+
+@dataclass(frozen=True)
+class Guarded(Policy):
+    """Never skip in the protected windows, or more than ``max_consecutive_skips`` in a row; otherwise ask ``inner``."""
+
+    inner: Policy
+    protect_first: int
+    protect_last: int
+    max_consecutive_skips: int | None = None
+
+    @property
+    def needs_gate(self) -> bool:
+        return self.inner.needs_gate
+
+    @property
+    def keeps_count(self) -> bool:
+        return self.inner.keeps_count
+
+    def decide(self, situation: Situation) -> Decision:
+        windows = Windows.of(situation.sigmas, self.protect_first, self.protect_last)
+        if situation.step < windows.first:
+            return Decision(False, "protected first")
+        if situation.step >= windows.closing:
+            return Decision(False, "protected last")
+        if self.max_consecutive_skips is not None and situation.skips_in_row >= self.max_consecutive_skips:
+            return Decision(False, "cap")
+        return self.inner.decide(situation)
+
+    def check(self, steps: int) -> None:
+        self.inner.check(steps)
+
+
+def _planner(situation: Situation, windows: Windows, longest_gap: int) -> Planner:
+    """The plan of a run."""
+    return planner(
+        situation.sigmas,
+        situation.points,
+        situation.flow,
+        situation.noisy,
+        situation.changes,
+        windows,
+        longest_gap,
+    )
+
+
+@dataclass(frozen=True)
+class ErrorControl(Policy):
+    """Modes ``auto`` and the presets: the fewest calls that keep the final latent's estimated error in ``tolerance``.
+
+    The error is relative, rms over rms(denoised), of the worst sample. Kappa is a maximum over the back-tests so far
+    that halves with every REAL step; the plan is made anew as it changes. Closed gaps are charged at the curvature that
+    the back-test across them measured; where that is overspent, a quarter of the squared tolerance remains for the rest
+    of the run.
+    """
+
+    tolerance: float
+    protect_first: int
+    protect_last: int
+    longest_gap: int
+
+    def decide(self, situation: Situation) -> Decision:
+        windows = Windows.of(situation.sigmas, self.protect_first, max(self.protect_last, 1))
+        if not situation.curvatures or len(situation.real_steps) < max(windows.first, 3):
+            return Decision(False, "warm-up")
+        if situation.step >= windows.closing:
+            return Decision(False, "protected last")
+        plan, (before, last) = _planner(situation, windows, self.longest_gap), situation.real_steps[-2:]
+        spent, kappa = self._spent(situation, plan)
+        rest = kappa**2 * plan.rest(before, last)
+        share = FINAL_SHARE["noisy" if situation.noisy else "flow" if situation.flow else "ve"]
+        allowed = (self.tolerance / share) ** 2
+        remaining = max(allowed - spent, RESERVE * allowed)
+        calls = next((n for n, cost in enumerate(rest.tolist()) if cost <= remaining), plan.final - last)
+        estimate = share * (spent + float(rest[calls])) ** 0.5
+        within = estimate <= self.tolerance
+        skip = situation.step < plan.next_real(before, last, calls)
+        reason = "" if within or not skip else ", the rest within its reserve"
+        reason = f"estimate {estimate:.4f} {'<=' if within else '>'} {self.tolerance:g}{reason}"
+        return Decision(skip, reason, estimate)
+
+    def _spent(self, situation: Situation, plan: Planner) -> tuple[float, float]:
+        """The squared error of the gaps so far, and kappa."""
+        real, kappa, spent = situation.real_steps, 0.0, 0.0
+        for before, last, end in zip(real, real[1:], real[2:], strict=False):
+            seen = situation.curvatures.get(end, kappa)
+            kappa = max(seen, kappa / 2)
+            spent += seen**2 * plan.cost(before, last, end)
+        return spent, kappa
+
+
+@dataclass(frozen=True)
+class Budget(Policy):
+    """Modes ``calls:N`` and ``calls:P%``: exactly that many REAL steps, at the least sum of squared gap errors.
+
+    Of ``calls`` (a number) and ``share`` (of the steps) one is None. ``protect_first`` None opens the run with a third
+    of the calls, or with half of them where the first back-test shows high curvature: 3 to 4 REAL steps. The mean of a
+    batch decides, since the worst image of a large one is strongly curved at any guidance. Ablation:
+    docs/measurements.md, "How a run of N calls opens".
+    """
+
+    calls: int | None
+    share: float | None
+    protect_first: int | None
+    protect_last: int
+    longest_gap: int
+
+    @property
+    def keeps_count(self) -> bool:
+        return True
+
+    def decide(self, situation: Situation) -> Decision:
+        calls, real, steps = self.real_steps(situation.steps), situation.real_steps, situation.steps
+        windows = Windows.of(situation.sigmas, self._opening(calls, situation), max(self.protect_last, 1))
+        if len(real) < windows.first or calls == steps:
+            return Decision(False, "warm-up" if len(real) < windows.first else "planned")
+        remaining, way = calls - len(real), steps - 1 - real[-1]
+        if remaining <= 0:
+            return Decision(situation.step < windows.closing, "planned")
+        fixed = windows.first + (steps - windows.closing) - 1  # REAL steps that end no gap
+        needed = math.ceil((steps - fixed) / (calls - fixed))
+        plan = _planner(situation, windows, steps if situation.changes else max(self.longest_gap, needed))
+        ahead = min(remaining, way) + ends_open(situation.sigmas)  # the call at an open end is the next sampler's
+        before, last = real[-2:]
+        return Decision(situation.step < plan.next_real(before, last, ahead), "planned")
+
+    def check(self, steps: int) -> None:
+        least = min(self._least, steps)
+        if self.calls is not None and not least <= self.calls <= steps:
+            raise ValueError(
+                f"calls:{self.calls} in a run of {steps} steps; expected {least} (the protected steps) to {steps}"
+            )
+
+    def real_steps(self, steps: int) -> int:
+        """REAL steps of a run; a percentage is rounded, and never below the protected steps."""
+        wanted = self.calls if self.calls is not None else round((self.share or 0.0) * steps)
+        return min(steps, max(wanted, self._least))
+
+    @property
+    def _least(self) -> int:
+        return max(self.protect_first or 0, 2) + max(self.protect_last, 1)
+
+    def _opening(self, calls: int, situation: Situation) -> int:
+        """REAL steps before the first planned one."""
+        if self.protect_first is not None:
+            return max(self.protect_first, 2)
+        first = situation.first_curvature
+        curved = situation.noisy or (first is not None and first >= HIGH_CURVATURE)
+        return max(min(OPENING, calls // 2 if curved else calls // 3), min(calls - 1, 3))
