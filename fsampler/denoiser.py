@@ -137,7 +137,7 @@ class SkippingDenoiser:
         """REAL, and a new beginning, where the model has changed since the step before; otherwise the policy's word."""
         since = range(0 if last is None else last.step + 1, place.step + 1)
         if self.forgetting or not self.changes.isdisjoint(since):
-            self.forgetting, self.known = False, self.known.model_changed()
+            self.forgetting, self.known = False, self.known.model_changed(place.step)
             return Decision(False, "the model changes")
         gate = measured.gate and gate_value(
             measured.gate, place.sigma_next / self.sigmas[place.step], self.reader.elements

@@ -48,6 +48,7 @@ class Knowledge:
     correction: Correction
     curvatures: Curvatures = Curvatures()
     first_answer: FirstAnswer | None = None
+    model_since: int = 0
 
     @classmethod
     def start(cls, sigmas: tuple[float, ...], config: Config, flow: bool, response: Response) -> Knowledge:
@@ -65,13 +66,18 @@ class Knowledge:
         noisy = NoisyForecaster.after(first, before.config, before.flow)
         return Knowledge(self.sigmas, noisy, Correction(response, active=False))
 
-    def model_changed(self) -> Knowledge:
-        """The model answers differently from now on: no answer from before is used again.
+    def model_changed(self, step: int) -> Knowledge:
+        """The model answers differently from this step on: nothing is predicted from what it said before.
 
-        What remains is what the sampler is still to get of a correction, and how curved the run was.
+        What remains is what the sampler is still to get of a correction, and what the gaps so far have cost.
         """
-        correction = self.correction.closed()
-        return replace(self, forecaster=self.forecaster.fresh(), correction=correction, first_answer=None)
+        return replace(
+            self,
+            forecaster=self.forecaster.fresh(),
+            correction=self.correction.closed(),
+            first_answer=None,
+            model_since=step,
+        )
 
     def situation(
         self, place: Place, decisions: Mapping[int, Decision], gate: float | None, changes: frozenset[int]
@@ -89,6 +95,7 @@ class Knowledge:
             flow=self.forecaster.flow,
             noisy=self.forecaster.noisy,
             changes=changes,
+            model_since=self.model_since,
             points=self.correction.response.points,
         )
 

@@ -44,7 +44,8 @@ class Situation:
     curvatures: by REAL step, the kappa that its back-test showed (``gap_error``).
     first_curvature: the first one, but the mean over the batch; None before it.
     flow: sigma is flow time. noisy: the sampler adds noise.
-    changes: steps at which the model begins to answer differently.
+    changes: steps at which the model begins to answer differently, as far as that is known beforehand.
+    model_since: the step at which the present model began; 0 but for such changes, foreseen or not.
     points: of each step, the sampler's evaluations (``response.Response``); None means one at its beginning.
     """
 
@@ -58,6 +59,7 @@ class Situation:
     flow: bool = False
     noisy: bool = False
     changes: frozenset[int] = frozenset()
+    model_since: int = 0
     points: Points | None = None
 
     @property
@@ -155,7 +157,8 @@ class ErrorControl(Policy):
 
     def decide(self, situation: Situation) -> Decision:
         windows = Windows.of(situation.sigmas, self.protect_first, max(self.protect_last, 1))
-        if not situation.curvatures or len(situation.real_steps) < max(windows.first, 3):
+        curved = any(step >= situation.model_since for step in situation.curvatures)
+        if not curved or len(situation.real_steps) < max(windows.first, 3):
             return Decision(False, "warm-up")
         if situation.step >= windows.closing:
             return Decision(False, "protected last")
@@ -178,7 +181,7 @@ class ErrorControl(Policy):
         real, kappa, spent = situation.real_steps, 0.0, 0.0
         for before, last, end in zip(real, real[1:], real[2:], strict=False):
             seen = situation.curvatures.get(end, kappa)
-            kappa = max(seen, kappa / 2)
+            kappa = 0.0 if last < situation.model_since <= end else max(seen, kappa / 2)
             spent += seen**2 * plan.cost(before, last, end)
         return spent, kappa
 

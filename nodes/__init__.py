@@ -1,4 +1,7 @@
-"""The ComfyUI nodes; the only place that imports comfy. Every node ID and the order of its inputs is for ever."""
+"""The ComfyUI nodes, and the only place that imports comfy.
+
+Saved graphs hold node IDs and the order of inputs, so neither may ever change.
+"""
 
 import logging
 

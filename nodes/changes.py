@@ -22,7 +22,7 @@ def model_changes(guider, model_options, sigmas):
             _control_range(cond.get("control"), starts, ends)
             _keyframes(cond.get("hooks"), starts)
     ranges = [sigma for sigma in _patch_ranges(model_options) if sigma < sigmas[0]]
-    # which of the two comparisons a patch makes is its own: both
+    # Patches compare with < or with <=: both steps are marked.
     starts += ranges
     ends += ranges
     ends += [math.nextafter(float(sigma), math.inf) for sigma in starts if sigma is not None]

@@ -8,11 +8,9 @@ MODE = (
     MODES,
     {
         "default": DEFAULT_MODE,
-        "tooltip": "How much may be skipped. quality, balanced, fast and turbo choose the steps by their "
-        "estimated error: "
-        "from nearly identical to visibly different. off is the plain sampler, bit for bit. hN/sK "
-        "(predictor of order N, "
-        "K calls, then one skip) and adaptive are the modes of the FSampler paper.",
+        "tooltip": "How much may be skipped. quality, balanced, fast and turbo choose the steps by their estimated "
+        "error: from nearly identical to visibly different. off is the plain sampler, bit for bit. hN/sK (predictor "
+        "of order N, K calls, then one skip) and adaptive are the modes of the FSampler paper.",
     },
 )
 CUSTOM_MODE = (

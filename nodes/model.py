@@ -6,8 +6,8 @@ from .mode import MODE, ModeNode, config_of
 
 class FSamplerModel(ModeNode):
     DESCRIPTION = (
-        "Makes any sampler node that uses this model skip model calls: KSampler, SamplerCustom, SamplerCustomAdvanced "
-        "with any guider, and samplers of other packs."
+        "Makes any sampler node that uses this model skip model calls: KSampler, SamplerCustom, "
+        "SamplerCustomAdvanced with any guider, and samplers of other packs."
     )
     SEARCH_ALIASES = ["speed up", "cache", "skip steps", "faster sampling", "teacache", "easycache"]
     FUNCTION = "patch"

@@ -159,9 +159,8 @@ class OriginalFSamplerSelect(_Original):
         return {
             "required": widgets(
                 "model steps scheduler sampler denoise skip_mode skip_indices adaptive_mode smoothing_beta "
-                "protect_first_steps protect_last_steps anchor_interval max_consecutive_skips add_noise "
-                "noise_type verbose "
-                "no_grad official_comfy sigma_aware extrapolate_denoised",
+                "protect_first_steps protect_last_steps anchor_interval max_consecutive_skips add_noise noise_type "
+                "verbose no_grad official_comfy sigma_aware extrapolate_denoised",
                 denoise={"step": 0.01},
             )
         }

@@ -103,9 +103,8 @@ WIDGETS = {
         {
             "default": "",
             "multiline": False,
-            "tooltip": "Steps to skip, counted from 0 in what start and end leave: h2, 3, 4, 7. An hN "
-            "picks the predictor. "
-            "Replaces skip_mode and everything that belongs to it. Steps 0 and 1 are never skipped.",
+            "tooltip": "Steps to skip, counted from 0 in what start and end leave: h2, 3, 4, 7. An hN picks the "
+            "predictor. Replaces skip_mode and everything that belongs to it. Steps 0 and 1 are never skipped.",
         },
     ),
     "anchor_interval": _number("INT", 4, 0, 100, "adaptive only: a model call every so many steps, 0 for none."),
@@ -135,8 +134,8 @@ WIDGETS = {
     "no_grad": _switch(True, "No effect: ComfyUI never keeps gradients."),
     "official_comfy": _switch(
         True,
-        "On: ComfyUI's res_multistep, two-stage bong_tangent. Off: our res_2m in its place, bong_tangent of one curve. "
-        "No effect elsewhere.",
+        "On: ComfyUI's res_multistep, two-stage bong_tangent. Off: our res_2m in its place, bong_tangent of one "
+        "curve. No effect elsewhere.",
     ),
     "sigma_aware": _switch(False, "Extrapolate against the noise level, not the step number."),
     "extrapolate_denoised": _switch(False, "Extrapolate the denoised image, not its distance from the noisy one."),

@@ -33,9 +33,8 @@ class FSamplerReport:
                 "latent": (
                     "LATENT",
                     {
-                        "tooltip": "The sampler's result. Needed with FSampler (model), FSampler Sampler "
-                        "and FSampler Solver, "
-                        "whose report comes before the run: it makes this node wait.",
+                        "tooltip": "The sampler's result. Needed with FSampler (model), FSampler Sampler and "
+                        "FSampler Solver, whose report comes before the run: it makes this node wait.",
                     },
                 )
             },

@@ -1,6 +1,7 @@
 """FSampler Settings: every option of the engine; each starts as "what the mode says"."""
 
-from ..fsampler.options import CHOICES
+from ..fsampler.history import MAX_ORDER, MIN_ORDER
+from ..fsampler.options import CHOICES, RANGES
 
 AS_MODE = "as the mode says"
 
@@ -9,8 +10,10 @@ def _choice(values, tooltip):
     return ([AS_MODE, *values], {"default": AS_MODE, "tooltip": tooltip})
 
 
-def _number(kind, least, most, step, tooltip):
-    """-1 stands for "as the mode says"."""
+def _number(name, step, tooltip):
+    """A widget of the option's own range; -1 stands for "as the mode says"."""
+    least, most = RANGES[name]
+    kind = "INT" if isinstance(least, int) else "FLOAT"
     tooltip = f"{tooltip} Range {least} to {most}; -1: {AS_MODE}."
     return (kind, {"default": -1, "min": -1, "max": most, "step": step, "tooltip": tooltip})
 
@@ -28,48 +31,41 @@ class FSamplerSettings:
         return {
             "required": {
                 "order": _choice(
-                    ["2", "3", "4"],
+                    [str(order) for order in range(MIN_ORDER, MAX_ORDER + 1)],
                     "Real values a prediction runs through: 2 is a line, 3 a parabola, 4 a cubic.",
                 ),
                 "space": _choice(
                     CHOICES["space"],
-                    "What is extrapolated. auto: epsilon, and denoised once the sampler adds noise. The "
-                    "paper: residual.",
+                    "What is extrapolated. auto: epsilon, and denoised once the sampler adds noise. The paper: "
+                    "residual.",
                 ),
                 "nodes": _choice(
-                    ["sigma", "index"],
+                    CHOICES["nodes"],
                     "What the polynomial runs over: the noise level, or the paper's step number.",
                 ),
-                "protect_first": _number("INT", 0, 100, 1, "Steps at the start that are never skipped."),
+                "protect_first": _number("protect_first", 1, "Steps at the start that are never skipped."),
                 "protect_last": _number(
-                    "INT",
-                    0,
-                    100,
+                    "protect_last",
                     1,
                     "Steps at the end that are never skipped; none where leftover noise is handed on.",
                 ),
                 "anchor_interval": _number(
-                    "INT",
-                    0,
-                    100,
+                    "anchor_interval",
                     1,
                     "Mode adaptive: a real call every so many steps, 0 for no such calls.",
                 ),
                 "max_consecutive_skips": _number(
-                    "INT",
-                    1,
-                    100,
+                    "max_consecutive_skips",
                     1,
                     "Longest run of skipped steps. calls:N goes past it when N asks for more.",
                 ),
                 "stabilizer": _choice(
                     CHOICES["stabilizer"],
-                    "trend: the share of the last trend that came true scales the next one (ours). "
-                    "learning divides by a "
-                    "learned ratio of norms, gradient overshoots along the last change (the paper's).",
+                    "trend: the share of the last trend that came true scales the next one (ours). learning divides "
+                    "by a learned ratio of norms, gradient overshoots along the last change (the paper's).",
                 ),
-                "beta": _number("FLOAT", 0.0, 1.0, 0.0001, "Memory of the learning stabilizer."),
-                "gamma": _number("FLOAT", 1.0, 5.0, 0.1, "Strength of the gradient stabilizer."),
+                "beta": _number("beta", 0.0001, "Memory of the learning stabilizer."),
+                "gamma": _number("gamma", 0.1, "Strength of the gradient stabilizer."),
                 "correct": _choice(
                     ["on", "off"],
                     "Correct the state after skipped steps. Never done where the sampler adds noise.",

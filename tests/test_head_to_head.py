@@ -105,7 +105,7 @@ def test_a_solver_is_no_rival_of_itself_and_none_of_added_noise():
 
 
 def test_references():
-    assert rivals.full(CELL, "deis") == rivals.Job(*CELL) and rivals.full(CELL, "original").option == "none"
+    assert rivals.full(CELL, "deis") == rivals.RivalTask(*CELL) and rivals.full(CELL, "original").option == "none"
     assert (rivals.exact(CELL).sampler, rivals.exact(CELL).steps, rivals.exact(CELL).schedule) == (
         "dpmpp_2m",
         200,

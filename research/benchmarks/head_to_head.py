@@ -55,10 +55,10 @@ def chosen(args):
         raise ValueError("--published is a selection of its own; expected no other beside it")
     parts = published.selections() if args.published else [(matrix.QUICK if args.quick else matrix.AXES) | given]
     if not WEIGHTS.with_name("transformer.safetensors").exists():
-        left = [part | {"models": _without_transformer(part["models"])} for part in parts]
-        if left != parts:
-            sys.stderr.write("dit-flow is left out: demo/transformer.safetensors is not there\n")
-        parts = left
+        kept = [part | {"models": _without_transformer(part["models"])} for part in parts]
+        if kept != parts:
+            sys.stderr.write("dit-flow is left out: research/demo/transformer.safetensors is not there\n")
+        parts = kept
     for name in ("images", "batch", "points"):
         if getattr(args, name) is not None and getattr(args, name) < 1:
             raise ValueError(f"--{name} is {getattr(args, name)}; expected 1 or more")

@@ -10,7 +10,7 @@ from fsampler_research.benchmarks.versus import play, rivals
 from fsampler_research.benchmarks.versus.link import Worker, WorkerDied
 from fsampler_research.benchmarks.versus.matrix import Cell
 from fsampler_research.benchmarks.versus.results import Results
-from fsampler_research.benchmarks.versus.rivals import Job
+from fsampler_research.benchmarks.versus.rivals import RivalTask
 from fsampler_research.demo.mixture import mixture
 from fsampler_research.demo.problem import Denoiser, start
 from fsampler_research.demo.schedules import sigmas_for
@@ -55,7 +55,7 @@ def test_every_rival_of_a_cell(worker, tmp_path):
 @pytest.mark.parametrize("cfg", [1.0, 2.0])
 def test_comfyui_samples_the_same_problem(worker, model, cfg):
     """The demo's own solver, model and noise reach the same latents."""
-    made = worker.make(Job(f"mixture-{model}", *CELL[1:4], cfg))
+    made = worker.make(RivalTask(f"mixture-{model}", *CELL[1:4], cfg))
     sigmas = sigmas_for("simple", model, 8)
     labels, x = start(2, 3, model, float(sigmas[0]))
     expected, _ = sample(SOLVERS["euler"], Denoiser(mixture(), labels, model, cfg), x, sigmas, "off")
@@ -65,20 +65,20 @@ def test_comfyui_samples_the_same_problem(worker, model, cfg):
 
 @pytest.mark.parametrize("sampler, calls", [("heun", 15), ("dpmpp_2s_ancestral", 15), ("uni_pc", 8), ("lms", 8)])
 def test_calls_are_counted_at_the_network(worker, sampler, calls):
-    job = Job("mixture-eps", sampler, "bong_tangent", 8, 5.0)
+    job = RivalTask("mixture-eps", sampler, "bong_tangent", 8, 5.0)
     assert worker.make(job).calls == calls
     assert worker.make(job._replace(kind="ours", option="calls:6")).calls == (11 if calls == 15 else 6)
 
 
 def test_an_image_does_not_depend_on_the_batch(worker, comfyui, tmp_path):
-    together = worker.make(Job(*CELL)).latents
+    together = worker.make(RivalTask(*CELL)).latents
     with Worker(comfyui, tmp_path / "log.txt", images=3, batch=1, seed=3, threads=1) as other:
-        made = other.make(Job(*CELL))
+        made = other.make(RivalTask(*CELL))
     assert made.calls == 8 and made.latents.shape == (3, 3, 64, 64)
     torch.testing.assert_close(made.latents[:2], together, atol=1e-4, rtol=0)
 
 
 def test_a_worker_that_died_starts_again(worker):
     with pytest.raises(WorkerDied, match=r"calls:2 in a run of 8 steps; expected 3 .* \(all of it in .*log.txt\)"):
-        worker.make(Job(*CELL, kind="ours", option="calls:2"))
-    assert worker.make(Job(*CELL, kind="ours", option="calls:5")).calls == 5
+        worker.make(RivalTask(*CELL, kind="ours", option="calls:2"))
+    assert worker.make(RivalTask(*CELL, kind="ours", option="calls:5")).calls == 5

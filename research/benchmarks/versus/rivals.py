@@ -21,7 +21,7 @@ ORIGINAL_MODES = ("h2/s2", "h2/s3", "h2/s4", "h2/s5", "h3/s3", "h3/s4", "h3/s5",
 ORIGINAL_SAMPLERS = ("euler", "ddim", "dpmpp_2m", "res_multistep", "lms", "heun")  # its names for the same solvers
 
 
-class Job(NamedTuple):
+class RivalTask(NamedTuple):
     """One run for the worker. ``option`` is a mode's text, a threshold, or a skip mode, according to ``kind``."""
 
     model: str
@@ -38,7 +38,7 @@ class Run(NamedTuple):
 
     rival: str
     setting: str
-    job: Job
+    job: RivalTask
 
 
 EXACT_STEPS = 200
@@ -47,13 +47,13 @@ EXACT_STEPS = 200
 def full(cell, rival=""):
     """The run that a rival is compared with: its own in full. The original's solvers are its own."""
     if rival in (ORIGINAL, ORIGINAL_15):
-        return Job(*cell, kind=rival, option="none")
-    return Job(*cell)
+        return RivalTask(*cell, kind=rival, option="none")
+    return RivalTask(*cell)
 
 
 def exact(cell):
     """The ODE's solution on this schedule, as good as exact."""
-    return Job(cell.model, "dpmpp_2m", cell.schedule, EXACT_STEPS, cell.cfg)
+    return RivalTask(cell.model, "dpmpp_2m", cell.schedule, EXACT_STEPS, cell.cfg)
 
 
 def counts(steps, low=LOW, high=HIGH, points=None):
@@ -72,17 +72,17 @@ def runs(cell, points=None, original=False):
     Stock solvers only where the cell adds no noise."""
     made, every = counts(cell.steps, points=points), thinned(THRESHOLDS, points)
     ours = counts(cell.steps, LOWEST)
-    found = [Run(OURS, f"calls:{n}", Job(*cell, kind="ours", option=f"calls:{n}")) for n in ours]
-    found += [Run(AUTO, preset, Job(*cell, kind="ours", option=preset)) for preset in PRESETS]
-    found += [Run(FEWER, f"{n} steps", Job(*cell)._replace(steps=n)) for n in made]
-    found += [Run(name, f"{t:g}", Job(*cell, kind=name, option=f"{t:g}")) for name in CACHES for t in every]
+    found = [Run(OURS, f"calls:{n}", RivalTask(*cell, kind="ours", option=f"calls:{n}")) for n in ours]
+    found += [Run(AUTO, preset, RivalTask(*cell, kind="ours", option=preset)) for preset in PRESETS]
+    found += [Run(FEWER, f"{n} steps", RivalTask(*cell)._replace(steps=n)) for n in made]
+    found += [Run(name, f"{t:g}", RivalTask(*cell, kind=name, option=f"{t:g}")) for name in CACHES for t in every]
     if cell.deterministic:
         for solver in STOCK:
             steps = [evaluations(cell.sampler, n) for n in made] if solver != cell.sampler else []
-            found += [Run(solver, f"{n} steps", Job(*cell)._replace(sampler=solver, steps=n)) for n in steps]
+            found += [Run(solver, f"{n} steps", RivalTask(*cell)._replace(sampler=solver, steps=n)) for n in steps]
     if original and cell.sampler in ORIGINAL_SAMPLERS:
         for name in (ORIGINAL, ORIGINAL_15):
-            found += [Run(name, mode, Job(*cell, kind=name, option=mode)) for mode in ORIGINAL_MODES]
+            found += [Run(name, mode, RivalTask(*cell, kind=name, option=mode)) for mode in ORIGINAL_MODES]
     return found
 
 

@@ -2,7 +2,7 @@
 
     python -m fsampler_research.benchmarks.versus.worker ANSWERS THREADS [ComfyUI's arguments]
 
-Each line of stdin is a run (``Job``, images, batch, seed, where to put the latents); each line written to the file
+Each line of stdin is a run (``RivalTask``, images, batch, seed, where the latents go); each line written to the file
 descriptor ANSWERS says how many calls and seconds it took. stdout is for what packs print. THREADS 0: torch's default.
 """
 
@@ -14,7 +14,7 @@ import sys
 import time
 
 from ...demo.comfyui import checkout, enter, version
-from .rivals import Job
+from .rivals import RivalTask
 from .sampling import loaded, one_side_at_a_time, sample
 
 
@@ -73,7 +73,7 @@ def serve(answers, threads, *arguments):
         with torch.inference_mode():
             for line in sys.stdin:
                 asked = json.loads(line)
-                out.write(json.dumps(perform(Job(*asked.pop("job")), **asked)) + "\n")
+                out.write(json.dumps(perform(RivalTask(*asked.pop("job")), **asked)) + "\n")
                 out.flush()
 
 
