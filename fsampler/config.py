@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from .modes import DEFAULT_MODE, VALID_FORMS, parse_mode
-from .options import Options, check_option
+from .options import GivenOptions, Options, check_option
 from .policies import Never, Policy
 from .predictors import Predictor
+
+if TYPE_CHECKING:
+    from typing import Unpack  # Python 3.11; nothing but a type checker reads it
 
 
 @dataclass(frozen=True)
@@ -50,45 +54,30 @@ class Config:
         return self.options.predictor(self.order) if self.predictor is None else self.predictor()
 
     @staticmethod
-    def parse(
-        mode: str = DEFAULT_MODE,
-        *,
-        order: int | None = None,
-        space: str | None = None,
-        nodes: str | None = None,
-        protect_first: int | None = None,
-        protect_last: int | None = None,
-        anchor_interval: int | None = None,
-        max_consecutive_skips: int | None = None,
-        stabilizer: str | None = None,
-        beta: float | None = None,
-        gamma: float | None = None,
-        correct: bool | None = None,
-        policy: Policy | None = None,
-        predictor: Callable[[], Predictor] | None = None,
-    ) -> Config:
-        """The ``Config`` of a mode text; an option that is not None replaces the mode's own default.
+    def parse(mode: str = DEFAULT_MODE, **options: Unpack[GivenOptions]) -> Config:
+        """The ``Config`` of a mode text; options (``options.GivenOptions``) that are not None replace the mode's own.
 
-        The options are those of ``options.Options``. policy replaces the mode's own: what the mode says about
-        predictions stays, and the report calls the run by the policy's class. predictor makes each run's predictor.
-
-        Raises ValueError naming the text, the position and the valid forms, or the option, its value and its range.
+        Raises ValueError naming the text, the position and the valid forms, or the option, its value and its range;
+        TypeError for an option that does not exist.
 
         >>> Config.parse("h3/s4").order, Config.parse("auto:0.1", space="denoised").space
         (3, 'denoised')
         """
-        given = {name: value for name, value in locals().items() if name in Options.__dataclass_fields__}
+        unknown = sorted({*options} - {*GivenOptions.__annotations__})
+        if unknown:
+            raise TypeError(f"unknown option {unknown[0]!r}; expected one of {', '.join(GivenOptions.__annotations__)}")
         if not isinstance(mode, str):
             raise ValueError(f"mode is {mode!r}; expected a text: {VALID_FORMS}")
         said = parse_mode(mode)
+        given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+        policy, predictor = given.pop("policy", None), given.pop("predictor", None)
         for name, value in given.items():
-            if value is not None:
-                check_option(name, value)
-        options = said.defaults.but(**{name: value for name, value in given.items() if value is not None})
+            check_option(name, value)
+        chosen = replace(said.defaults, **given)
         return Config(
             mode=mode.strip().lower() if policy is None else type(policy).__name__,
-            policy=said.policy(options) if policy is None else policy,
-            order=options.order or said.order,
-            options=options,
+            policy=said.policy(chosen) if policy is None else policy,
+            order=chosen.order or said.order,
+            options=chosen,
             predictor=predictor,
         )

@@ -3,7 +3,7 @@
 A sampler sees a callable ``model(x, sigma, **extra) -> denoised`` and nothing else; skipping needs no help from it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,12 +17,10 @@ from .measure import Measured, Sums, measure, read_previous
 from .paper import gate_value, judged
 from .parameterization import decode
 from .policies import Decision
-from .query import Place, Query, QueryReader, StepLocator
+from .query import Model, Place, Query, QueryReader, StepLocator
 from .report import Report
 from .response import EulerResponse, Response
 from .schedule import check_schedule, is_flow
-
-Model = Callable[..., Tensor]  # (x [B, ...], sigma [B] or 0-d, **extra) -> denoised [B, ...]
 
 
 @dataclass(frozen=True)
@@ -64,10 +62,10 @@ class SkippingDenoiser:
         self.model, self.config, self.policy = model, config, config.policy
         self.sigmas = check_schedule(sigmas)
         self.policy.check(len(self.sigmas) - 1)
-        flow = is_flow(self.sigmas) if flow is None else flow
         self.changes, self.forgetting = frozenset(changes), False
         self.report = Report(config.mode, len(self.sigmas) - 1)
         self.reader, self.locator = QueryReader(self.sigmas), StepLocator(self.sigmas)
+        flow = is_flow(self.sigmas) if flow is None else flow
         self.known = Knowledge.start(self.sigmas, config, flow, response or EulerResponse())
         self.decisions: dict[int, Decision] = {}  # by step; a SKIP whose forecast is rejected becomes REAL
         self.pending: Sums | None = None  # of the REAL evaluation before; they travel with the next transfer
@@ -96,8 +94,7 @@ class SkippingDenoiser:
     def finish(self) -> Report:
         """The run's ``Report``; drops every tensor. Raises FloatingPointError for a non-finite last output."""
         pending, self.pending, last = self.pending, None, self.locator.place
-        self.reader.let_go()
-        self.known = self.known.finished()
+        self.reader, self.known = QueryReader(self.sigmas), self.known.finished()
         if pending and last:
             self.known = self.known.informed(read_previous(pending), last)
         return self.report
@@ -105,12 +102,11 @@ class SkippingDenoiser:
     def _measure(self, query: Query, forecast: Forecast | None) -> Measured:
         """The evaluation's one device-to-host transfer."""
         known, pending, self.pending = self.known, self.pending, None
-        first = known.first_answer
         return measure(
             query.sigma,
             forecast=known.forecaster.sums(forecast) if forecast else None,
             gate=known.forecaster.gate_sums(query) if self.policy.needs_gate else None,
-            euler_distance=first.euler_distance(query.state, query.sigma) if first else None,
+            euler_distance=known.first_answer.euler_distance(query.state, query.sigma) if known.first_answer else None,
             previous=pending,
         )
 

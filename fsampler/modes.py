@@ -6,7 +6,7 @@ returns a ``Mode`` or refuses with the position of what is wrong.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from .history import MAX_ORDER, MIN_ORDER
@@ -97,7 +97,7 @@ def _calls(text: str, refuse: Refuse) -> Mode:
     def policy(options: Options) -> Policy:
         return Budget(calls, share, options.protect_first, options.protect_last, options.max_consecutive_skips)
 
-    return Mode(OURS.but(protect_first=None), 2, policy)
+    return Mode(replace(OURS, protect_first=None), 2, policy)
 
 
 def _cadence(text: str, refuse: Refuse) -> Mode:

@@ -1,21 +1,42 @@
-"""Every option of the engine: its values, its range, and what the paper and we start from."""
+"""Every option of the engine, in one table: its type, the values it may have, what the paper has and what we have."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypedDict
 
 from .history import MAX_ORDER, MIN_ORDER
 from .paper import GradientEstimate, LearnedRatio
 from .parameterization import PARAMETERIZATIONS
-from .policies import OPENING
+from .policies import OPENING, Policy
 from .predictors import Polynomial, Predictor, Trend
+
+# What the option ``stabilizer`` chooses from: each builds a predictor from the options and its order.
+PREDICTORS: dict[str, Callable[[Options, int], Predictor]] = {
+    "none": lambda options, order: Polynomial(order),
+    "trend": lambda options, order: Trend(order),
+    "learning": lambda options, order: LearnedRatio(Polynomial(order), order, options.beta),
+    "gradient": lambda options, order: GradientEstimate(Polynomial(order), options.gamma),
+    "learning+gradient": lambda options, order: GradientEstimate(
+        LearnedRatio(Polynomial(order), order, options.beta), options.gamma
+    ),
+}
+
+
+def _within(low: float, high: float, paper: Any) -> Any:
+    """An option with a range, whole numbers only if its ends are; and the paper's value."""
+    return field(default=paper, metadata={"range": (low, high)})
+
+
+def _one_of(*choices: object, paper: object) -> Any:
+    """An option with a choice of values, and the paper's."""
+    return field(default=paper, metadata={"choices": choices})
 
 
 @dataclass(frozen=True)
 class Options:
-    """One value for every option; None is allowed where it says so.
+    """One value for every option, those of the paper where none is given.
 
     order: values that take part in a prediction: 2 (line), 3 (parabola), 4 (cubic); None is the mode's own.
     space: "auto" (epsilon; denoised once the sampler is seen to add noise) or a parameterization.
@@ -28,21 +49,17 @@ class Options:
     correct: correct the state after a gap.
     """
 
-    order: int | None
-    space: str
-    nodes: str
-    protect_first: int | None
-    protect_last: int
-    anchor_interval: int
-    max_consecutive_skips: int
-    stabilizer: str
-    beta: float
-    gamma: float
-    correct: bool
-
-    def but(self, **changed: Any) -> Options:
-        """The same with some options changed; nothing is checked."""
-        return replace(self, **changed)
+    order: int | None = _within(MIN_ORDER, MAX_ORDER, paper=None)
+    space: str = _one_of("auto", *PARAMETERIZATIONS, paper="residual")
+    nodes: str = _one_of("sigma", "index", paper="index")
+    protect_first: int | None = _within(0, 100, paper=2)
+    protect_last: int = _within(0, 100, paper=1)
+    anchor_interval: int = _within(0, 100, paper=4)
+    max_consecutive_skips: int = _within(1, 100, paper=2)
+    stabilizer: str = _one_of(*PREDICTORS, paper="none")
+    beta: float = _within(0.0, 1.0, paper=0.9985)
+    gamma: float = _within(1.0, 5.0, paper=2.0)
+    correct: bool = _one_of(True, False, paper=False)
 
     @property
     def opening(self) -> int:
@@ -54,31 +71,9 @@ class Options:
         return PREDICTORS[self.stabilizer](self, order)
 
 
-# What the option `stabilizer` chooses from; the settings node lists the same names.
-PREDICTORS: dict[str, Callable[[Options, int], Predictor]] = {
-    "none": lambda options, order: Polynomial(order),
-    "trend": lambda options, order: Trend(order),
-    "learning": lambda options, order: LearnedRatio(Polynomial(order), order, options.beta),
-    "gradient": lambda options, order: GradientEstimate(Polynomial(order), options.gamma),
-    "learning+gradient": lambda options, order: GradientEstimate(
-        LearnedRatio(Polynomial(order), order, options.beta), options.gamma
-    ),
-}
-
-PAPER = Options(
-    order=None,
-    space="residual",
-    nodes="index",
-    protect_first=2,
-    protect_last=1,
-    anchor_interval=4,
-    max_consecutive_skips=2,
-    stabilizer="none",
-    beta=0.9985,
-    gamma=2.0,
-    correct=False,
-)
-OURS = PAPER.but(
+PAPER = Options()
+OURS = replace(
+    PAPER,
     space="auto",
     nodes="sigma",
     protect_first=OPENING,
@@ -87,22 +82,35 @@ OURS = PAPER.but(
     stabilizer="trend",
     correct=True,
 )
-
 CHOICES: dict[str, tuple[object, ...]] = {
-    "space": ("auto", *PARAMETERIZATIONS),
-    "nodes": ("sigma", "index"),
-    "stabilizer": tuple(PREDICTORS),
-    "correct": (True, False),
+    one.name: one.metadata["choices"] for one in fields(Options) if "choices" in one.metadata
 }
 RANGES: dict[str, tuple[float, float]] = {
-    "order": (MIN_ORDER, MAX_ORDER),
-    "protect_first": (0, 100),
-    "protect_last": (0, 100),
-    "anchor_interval": (0, 100),
-    "max_consecutive_skips": (1, 100),
-    "beta": (0.0, 1.0),
-    "gamma": (1.0, 5.0),
+    one.name: one.metadata["range"] for one in fields(Options) if "range" in one.metadata
 }
+
+
+class GivenOptions(TypedDict, total=False):
+    """What ``Config.parse`` takes beside the mode; what is left out or None stays as the mode has it.
+
+    The options above, by name. policy: decides in place of the mode's own; what the mode says about predictions stays,
+    and the report calls the run by the policy's class. predictor: makes each run's predictor, in place of the one that
+    ``stabilizer`` names.
+    """
+
+    order: int | None
+    space: str | None
+    nodes: str | None
+    protect_first: int | None
+    protect_last: int | None
+    anchor_interval: int | None
+    max_consecutive_skips: int | None
+    stabilizer: str | None
+    beta: float | None
+    gamma: float | None
+    correct: bool | None
+    policy: Policy | None
+    predictor: Callable[[], Predictor] | None
 
 
 def check_option(name: str, value: object) -> None:

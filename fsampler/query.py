@@ -1,7 +1,7 @@
 """What the sampler asks at one evaluation, and where in the schedule that belongs."""
 
 import bisect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from .schedule import MATCH, coincide
+
+Model = Callable[..., Tensor]  # (x [B, ...], sigma [B] or 0-d, **extra) -> denoised [B, ...]
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,6 @@ class QueryReader:
     def elements(self) -> int:
         """Elements of a sample of x; 0 before the first query."""
         return self._like[0][1:].numel() if self._like else 0
-
-    def let_go(self) -> None:
-        """Drop every tensor."""
-        self._schedule = None
 
 
 def unround(sigmas: Tensor, schedule: Tensor) -> Tensor:

@@ -113,20 +113,22 @@ def probe(
     *,
     model: object = None,
     extra_args: Mapping[str, Any] | None = None,
-    **solver_options: Any,
+    solver_options: Mapping[str, Any] | None = None,
 ) -> tuple[Response, str | None]:
     """What ``solver`` (k-diffusion's signature) makes of answers over ``sigmas``, and None; or an ``EulerResponse`` and
     why it could not be known.
 
-    dimensions: of the latents. model: what the solver may read attributes of; it is not called. solver_options: the
-    solver's own. Noisy samplers, and those given a ``noise_sampler``, are not probed to the end: they are not
-    corrected, so an ``EulerResponse`` serves them, without a note. No random number of the run is used.
+    dimensions: of the latents. model: what the solver may read attributes of; it is not called. extra_args: what the
+    solver passes on to the model. solver_options: its own options (eta). No random number of the run is used.
+
+    Noisy samplers, and those given a ``noise_sampler``, are not probed to the end: they are not corrected, so an
+    ``EulerResponse`` serves them, without a note.
     """
-    schedule = check_schedule(sigmas)
-    if solver_options.get("noise_sampler") is not None:
+    schedule, options = check_schedule(sigmas), {**(solver_options or {})}
+    if options.get("noise_sampler") is not None:
         return EulerResponse(), None
     try:
-        found, states = _run(solver, schedule, dimensions, model, {**(extra_args or {})}, solver_options)
+        found, states = _run(solver, schedule, dimensions, model, {**(extra_args or {})}, options)
         return _known(schedule, found, states), None
     except SETBACKS as error:
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from .config import Config
-from .denoiser import Model, SkippingDenoiser
+from .denoiser import SkippingDenoiser
 from .modes import DEFAULT_MODE
-from .policies import Policy
-from .predictors import Predictor
-from .query import StepLocator, unround
+from .options import GivenOptions
+from .query import Model, StepLocator, unround
 from .report import REAL, Record, Report
 from .response import Response, probe
 from .schedule import check_schedule
+
+if TYPE_CHECKING:
+    from typing import Unpack  # Python 3.11; nothing but a type checker reads it
 
 
 def sample(
@@ -30,9 +32,7 @@ def sample(
     extra_args: Mapping[str, Any] | None = None,
     callback: Callable[[dict[str, Any]], None] | None = None,
     solver_options: Mapping[str, Any] | None = None,
-    policy: Policy | None = None,
-    predictor: Callable[[], Predictor] | None = None,
-    **options: Any,
+    **options: Unpack[GivenOptions],
 ) -> tuple[Tensor, Report]:
     """Sample from ``x [B, ...]`` over ``sigmas``; returns ``(x at the last sigma [B, ...], Report)``.
 
@@ -40,9 +40,8 @@ def sample(
     model: ``(x, sigma [B], **extra_args) -> denoised``.
     mode: a mode text or a ``Config``; None is the default mode.
     extra_args, callback: the solver's, of k-diffusion's signature; solver_options: what else it takes (eta).
-    policy: decides in place of the mode's own (``policies.Policy``). predictor: makes the run's predictor in place of
-    the one that the option ``stabilizer`` names (``predictors.Predictor``).
-    options: ``Config.parse``'s.
+    options: ``Config.parse``'s, among them ``policy`` (decides in place of the mode's own) and ``predictor`` (makes the
+    run's predictor).
 
     Raises what ``Config.parse`` and ``SkippingDenoiser`` raise, and passes on what the solver or model raises.
 
@@ -53,18 +52,13 @@ def sample(
     >>> report.calls, report.evaluations
     (15, 20)
     """
-    if isinstance(mode, Config):
-        given = sorted(options) + [name for name, value in (("policy", policy), ("predictor", predictor)) if value]
-        if given:
-            raise ValueError(f"options {given} beside a Config; expected them in Config.parse")
-        config = mode
-    else:
-        text = DEFAULT_MODE if mode is None else mode
-        config = Config.parse(text, policy=policy, predictor=predictor, **options)
-    own = {"extra_args": extra_args, **(solver_options or {})}
-    probing = functools.partial(probe, solver, sigmas, x.ndim, model=model, **own)
-    denoiser = begin(model, sigmas, config, probing)
-    return solver(denoiser, x, sigmas, callback=callback, disable=True, **own), denoiser.finish()
+    config = mode if isinstance(mode, Config) else Config.parse(DEFAULT_MODE if mode is None else mode, **options)
+    if config is mode and options:
+        raise ValueError(f"options {sorted(options)} beside a Config; expected them in Config.parse")
+    own = {"extra_args": extra_args, "solver_options": solver_options}
+    denoiser = begin(model, sigmas, config, functools.partial(probe, solver, sigmas, x.ndim, model=model, **own))
+    arguments = {"extra_args": extra_args, "callback": callback, "disable": True, **(solver_options or {})}
+    return solver(denoiser, x, sigmas, **arguments), denoiser.finish()
 
 
 def begin(

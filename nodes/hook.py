@@ -95,8 +95,15 @@ def _probing(sampler, guider, schedule, dimensions, extra_args):
     solver = getattr(sampler, "sampler_function", None)
     if not getattr(solver, "__module__", "").startswith(PROBED):
         return None
-    given = {"model": KSamplerX0Inpaint(guider, schedule), "extra_args": extra_args, **sampler.extra_options}
-    return functools.partial(probe, solver, schedule, dimensions, **given)
+    return functools.partial(
+        probe,
+        solver,
+        schedule,
+        dimensions,
+        model=KSamplerX0Inpaint(guider, schedule),
+        extra_args=extra_args,
+        solver_options=sampler.extra_options,
+    )
 
 
 def _report(report, guider, reports):

@@ -119,9 +119,11 @@ def test_the_evaluations_of_each_step_and_their_shares():
 
 def test_evaluations_of_a_sampler_that_adds_noise_count_in_full():
     sigmas = schedule(12)
-    assert probe(SOLVERS["euler"], sigmas, eta=1.0)[0].points == points_at_starts(check_schedule(sigmas))
+    assert probe(SOLVERS["euler"], sigmas, solver_options={"eta": 1.0})[0].points == points_at_starts(
+        check_schedule(sigmas)
+    )
     a, b = check_schedule(sigmas)[5:7]
-    (first, share), (second, other) = probe(SOLVERS["dpmpp_2s"], sigmas, eta=1.0)[0].points[5]
+    (first, share), (second, other) = probe(SOLVERS["dpmpp_2s"], sigmas, solver_options={"eta": 1.0})[0].points[5]
     assert first == a and second == pytest.approx(b) and share == other == 1  # half-way to b^2 / a
 
     sampler, _ = probe(lambda model, x, sigmas, **_: heunpp2(model, x + torch.randn_like(x), sigmas), sigmas)
@@ -150,7 +152,7 @@ def test_noise_is_found_and_none_of_the_runs_random_numbers_is_used(name):
     torch.manual_seed(5)
     expected = torch.randn(3)
     torch.manual_seed(5)
-    sampler, note = probe(SOLVERS[name], schedule(12), eta=1.0)
+    sampler, note = probe(SOLVERS[name], schedule(12), solver_options={"eta": 1.0})
     assert sampler.adds_noise and note is None and isinstance(sampler, EulerResponse)
     assert torch.equal(torch.randn(3), expected)
 
@@ -159,7 +161,7 @@ def test_a_noise_sampler_belongs_to_the_run():
     def draw(*_):
         raise AssertionError("drawn before the run")
 
-    sampler, note = probe(SOLVERS["euler"], schedule(12), eta=1.0, noise_sampler=draw)
+    sampler, note = probe(SOLVERS["euler"], schedule(12), solver_options={"eta": 1.0, "noise_sampler": draw})
     assert isinstance(sampler, EulerResponse) and note is None
 
 

@@ -97,7 +97,7 @@ def run(solver, eta, flow, mode, options, dtype, circumstance="plain"):
         return answer(x, sigma)
 
     def probing():
-        return probe(solver, sigmas, 4, **{name: value for name, value in extra.items() if name != "disable"})
+        return probe(solver, sigmas, 4, solver_options={key: value for key, value in extra.items() if key != "disable"})
 
     changes = {9} if circumstance == "changes" else ()
     config = Config.parse(mode, **options)
