@@ -29,7 +29,7 @@ def main(argv=None):
     image = Image.new("RGB", (width * len(CLASSES), height * args.rows))
     for i, tile in enumerate(tiles):
         image.paste(tile, (i % len(CLASSES) * width, i // len(CLASSES) * height))
-    image.save(args.out, quality=85, method=6)  # of WebP; a PNG has neither
+    image.save(args.out, quality=80, method=6)  # of WebP; a PNG has neither
 
 
 if __name__ == "__main__":

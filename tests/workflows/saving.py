@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 COLOURS = 96  # of a palette that covers every hue; 64 also look right on plots, 32 lose thin lines
-QUALITY = 85  # of WebP and JPEG
+QUALITY = 80  # of WebP and JPEG
 
 
 def save(picture, path):
