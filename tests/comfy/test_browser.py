@@ -7,12 +7,17 @@ import copy
 import io
 import json
 import os
+import sys
 
 import find
 import pytest
 from graphs import STEPS, compared, ksampler, ours, report, sources
 from PIL import Image
 from server import ROOT
+
+sys.path.append(str(ROOT / "tests/workflows"))
+
+from saving import save  # noqa: E402
 
 if find.chromium() is None:
     pytest.skip(find.HOW_BROWSER, allow_module_level=True)
@@ -318,7 +323,7 @@ def pictured():
 
 
 def photograph(gui, name, nodes, scale):
-    """These nodes as docs/screenshots/``name``.png, in 256 colours."""
+    """These nodes as docs/screenshots/``name``."""
     x, y, width, height = gui.do(AREA, nodes)
     left, top = gui.do(SHOW, [x, y, scale])
     gui.page.wait_for_timeout(1500)
@@ -329,10 +334,7 @@ def photograph(gui, name, nodes, scale):
         "width": width * scale + 2 * margin,
         "height": height * scale + 2 * margin,
     }
-    picture = Image.open(io.BytesIO(gui.page.screenshot(clip=clip))).convert("RGB")
-    folder = ROOT / "docs/screenshots"
-    folder.mkdir(exist_ok=True)
-    picture.quantize(256, dither=Image.Dither.NONE).save(folder / f"{name}.png", optimize=True)
+    save(Image.open(io.BytesIO(gui.page.screenshot(clip=clip))), ROOT / "docs/screenshots" / name)
 
 
 @pytest.mark.skipif(not os.environ.get("FSAMPLER_SCREENSHOTS"), reason="FSAMPLER_SCREENSHOTS is not set")
@@ -345,9 +347,8 @@ def test_write_the_screenshots(gui):
     gui.run()
     gui.page.wait_for_timeout(2000)
     gui.do(PLACE, PLACES)
-    photograph(gui, "a_b", list(PLACES), 1.0)
-    photograph(gui, "report", ["report"], 1.5)
-    photograph(gui, "compare", ["compare", "difference large", "difference"], 1.0)
+    photograph(gui, "a_b.webp", list(PLACES), 1.0)
+    photograph(gui, "report.png", ["report"], 1.5)
     kinds = [
         ["FSamplerKSampler", "FSamplerModel"],
         ["FSamplerKSamplerAdvanced"],
@@ -371,4 +372,4 @@ def test_write_the_screenshots(gui):
     }""",
         kinds,
     )
-    photograph(gui, "nodes", ids, 1.0)
+    photograph(gui, "nodes.png", ids, 1.0)

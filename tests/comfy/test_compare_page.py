@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import sys
 
 import find
 import pytest
@@ -10,6 +11,10 @@ from comfyui_fsampler.tools import cli
 from graphs import decoded, ksampler, sources
 from PIL import Image
 from server import ROOT
+
+sys.path.append(str(ROOT / "tests/workflows"))
+
+from saving import save  # noqa: E402
 
 if find.chromium() is None:
     pytest.skip(find.HOW_BROWSER, allow_module_level=True)
@@ -153,9 +158,8 @@ def test_the_figures_are_those_of_the_json(opened, folder):
 
 @pytest.mark.skipif(not os.environ.get("FSAMPLER_SCREENSHOTS"), reason="FSAMPLER_SCREENSHOTS is not set")
 def test_write_the_screenshot(opened):
-    """The summary and the first seed as docs/screenshots/page.png, in 256 colours."""
+    """The summary and the first seed as docs/screenshots/page.webp."""
     page = opened()
     box = page.locator("section").first.bounding_box()
     clip = {"x": box["x"] - 16, "y": 0, "width": box["width"] + 32, "height": box["y"] + box["height"] + 16}
-    picture = Image.open(io.BytesIO(page.screenshot(full_page=True, clip=clip))).convert("RGB")
-    picture.quantize(256, dither=Image.Dither.NONE).save(ROOT / "docs/screenshots/page.png", optimize=True)
+    save(Image.open(io.BytesIO(page.screenshot(full_page=True, clip=clip))), ROOT / "docs/screenshots/page.webp")

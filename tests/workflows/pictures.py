@@ -20,6 +20,7 @@ from playwright.sync_api import sync_playwright
 sys.path.insert(0, str(Path(__file__).parent))
 
 from examples import FOLDER, on_demo_model  # noqa: E402
+from saving import save  # noqa: E402
 
 DOCS = FOLDER.parent / "web/docs/images"
 GROUPS = {"flux_dev": "Sample", "qwen_image": "Sample", "wan22_t2v": "Sample", "sdxl_base": "Sample"}
@@ -148,15 +149,11 @@ def fitted(picture):
     return paper
 
 
-def save(picture, name):
-    picture.save(FOLDER / f"{name}.jpg", quality=88, optimize=True)
-
-
 def main(url):
     for setting, value in SETTINGS.items():
         call(f"{url}/settings/{setting}", json.dumps(value).encode())
-    save(compare_sheet(url), "compare_full_and_fast")
-    save(draft_sheet(url), "draft_then_final")
+    save(compare_sheet(url), FOLDER / "compare_full_and_fast.jpg")
+    save(draft_sheet(url), FOLDER / "draft_then_final.jpg")
     known = json.loads(call(f"{url}/object_info"))
     kinds = [kind for kind in known if kind.startswith("FSampler") and "Test" not in kind]
     with sync_playwright() as playwright:
@@ -166,10 +163,10 @@ def main(url):
         for name, group in GROUPS.items():
             page.open(json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")))
             area = page.page.evaluate(GROUP, group)
-            save(fitted(page.picture(area, 1.0, 14)), name)
+            save(fitted(page.picture(area, 1.0, 14)), FOLDER / f"{name}.jpg")
         DOCS.mkdir(parents=True, exist_ok=True)
         for kind in kinds:
-            page.picture(page.page.evaluate(ALONE, kind), 1.5, 40).save(DOCS / f"{kind}.png", optimize=True)
+            save(page.picture(page.page.evaluate(ALONE, kind), 1.5, 40), DOCS / f"{kind}.png")
         browser.close()
 
 
