@@ -402,7 +402,7 @@ def test_a_full_disk_leaves_everything_as_it_was(when, tmp_path, capsys, monkeyp
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def full_open(*arguments, real=open, **named):
-        return Full(real(*arguments, **named)) if "x" in arguments else real(*arguments, **named)
+        return Full(real(*arguments, **named)) if "x+b" in arguments else real(*arguments, **named)
 
     if when == "write":
         monkeypatch.setattr("builtins.open", full_open)
@@ -420,14 +420,11 @@ class Full:
     def __init__(self, file):
         self.file = file
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
+    def close(self):
         self.file.close()
 
-    def write(self, text):
-        self.file.write(text[: len(text) // 2])
+    def write(self, content):
+        self.file.write(content[: len(content) // 2])
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

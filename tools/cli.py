@@ -9,6 +9,7 @@ import importlib
 import sys
 
 from .. import __version__
+from .text import one_line
 
 COMMANDS = {
     "demo": ("fsampler_research.demo.command", "run the demo model in full and with skipping, and compare pictures"),
@@ -67,7 +68,7 @@ def main(argv=None):
 
 
 def _fail(message, code):
-    sys.stderr.write(f"fsampler: error: {' '.join(message.split())}\n")
+    sys.stderr.write(f"fsampler: error: {one_line(message)}\n")
     return code
 
 

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 
+from ..text import printable
 from . import api, convert
 from .read import read
 from .write import default_out, to_text, write
@@ -76,10 +77,3 @@ def widget_values(mode):
     text = Config.parse(DEFAULT_MODE if mode is None else mode).mode
     listed = text == "off" or text in PRESETS or text in PAPER_MODES
     return [text, ""] if listed else [DEFAULT_MODE, text]
-
-
-def printable(line, stream):
-    """The line without control characters, and without what the stream's encoding lacks."""
-    line = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
-    encoding = stream.encoding or "utf-8"
-    return line.encode(encoding, "backslashreplace").decode(encoding)

@@ -5,7 +5,7 @@ import threading
 
 from tqdm import tqdm
 
-from ..convert.command import printable
+from ..text import printable
 
 STEPS = "  {desc}: {n_fmt}/{total_fmt} {rate_inv_fmt}, {remaining} left"
 ALL = "{desc} {n_fmt}/{total_fmt} |{bar}| {elapsed}, {remaining} left"

@@ -11,14 +11,13 @@ started/KEY.json   a job that a server has: which one, and under which id
 import contextlib
 import json
 import os
-import tempfile
 from pathlib import Path
 
+from ..files import DRAFT, draft, naming, publish, write_file
 from .outputs import HEAD
 
 VERSION = 1
 KEPT = ("images", "files")  # folders, and the lists of a record that say what is in them
-_TEMPORARY = ".writing-"
 
 
 class Store:
@@ -34,7 +33,7 @@ class Store:
             for name in ("jobs", *KEPT, "started"):
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
         with _locked(self.folder / ".lock"):
-            for left in self.folder.rglob(f"{_TEMPORARY}*"):  # of a process that was killed
+            for left in self.folder.rglob(f"{DRAFT}*"):  # of a process that was killed
                 left.unlink(missing_ok=True)
             said = {
                 "version": VERSION,
@@ -88,13 +87,13 @@ class Store:
 
         ``(place, bytes)``, or None if ``fill`` says False.
         """
-        with self._beside(self.folder / "files") as file:
+        with self._named(), draft(self.folder / "files") as file:
             if not fill(file):
                 return None
             file.seek(0)
             place = place_of(file.read(HEAD))
             size = file.seek(0, os.SEEK_END)
-            self._move(file, place)
+            publish(file, self.folder / place)
             return place, size
 
     def finish(self, job, record):
@@ -113,38 +112,12 @@ class Store:
         if not isinstance(content, bytes):
             text = json.dumps(content, indent=1)
             content = (text.replace(self.secret, "***") if self.secret else text).encode()
-        with self._beside((self.folder / name).parent) as file:
-            file.write(content)
-            self._move(file, name)
+        with self._named():
+            write_file(self.folder / name, content)
 
-    @contextlib.contextmanager
-    def _beside(self, folder):
-        """A file to write into; it is gone afterwards unless it was moved."""
-        with self._named(), tempfile.NamedTemporaryFile(dir=folder, prefix=_TEMPORARY, delete=False) as file:
-            try:
-                yield file
-            finally:
-                with contextlib.suppress(OSError):  # what could not be written is tried once more
-                    file.close()
-                Path(file.name).unlink(missing_ok=True)
-
-    def _move(self, file, name):
-        """Such a file to its place in DIR, whole."""
-        file.flush()
-        os.fsync(file.fileno())
-        file.close()
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, self.folder / name)
-
-    @contextlib.contextmanager
     def _named(self):
-        try:
-            yield
-        except OSError as error:
-            raise ValueError(
-                f"cannot write to {str(self.folder)!r}: {error.strerror or error}; what is finished is kept, and the "
-                "same command goes on from there"
-            ) from None
+        """A block that writes into DIR: its OSErrors become ValueErrors that say how to go on."""
+        return naming(f"to {str(self.folder)!r}", "what is finished is kept, and the same command goes on from there")
 
 
 def _is_there(folder, image):
