@@ -11,7 +11,7 @@ MOST_PIXELS = 100_000_000
 
 
 @dataclass
-class Job:
+class FinishedJob:
     """A finished job; ``record`` is its file, ``images`` are PIL RGB pictures by ``(node, index)``.
 
     ``links`` are ``(place in the folder, what to call it)`` of what is not compared, or not as a whole.
@@ -57,7 +57,7 @@ def load(folder):
         links = []
         images = dict(_pictures(folder, record, remarks, links))
         links += _files(folder, record, remarks)
-        jobs.append(Job(record["mode"], record["seed"], record, images, links))
+        jobs.append(FinishedJob(record["mode"], record["seed"], record, images, links))
     modes, seeds = [str(mode) for mode in plan["modes"]], _list(plan.get("seeds"))
     if missing := len(modes) * len(seeds) - len(jobs):
         remarks.append(f"{missing} of {len(modes) * len(seeds)} jobs are not finished")

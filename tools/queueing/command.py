@@ -69,7 +69,7 @@ def run(args):
 
 def plan_of(args):
     """The ``Plan`` that the arguments say. Raises ValueError."""
-    from ..convert.command import widget_values
+    from ..convert.widgets import widget_values
 
     values = [widget_values(mode) for mode in parse_modes(args.modes)]
     prompt = read_prompt(args.file)
@@ -92,7 +92,7 @@ def _work(plan, left, store, addresses, timeout, token):
     board = Board(left, {job: place[0] for job, place in started.items() if place})
     progress = Progress([one.name for one in servers], len(plan.jobs), len(plan.jobs) - len(left))
     stop = threading.Event()
-    for line in plan.left:
+    for line in plan.untouched:
         progress.say(f"left alone: {line}")
     far = [one.name for one in servers if not address.is_loopback(one.address) and one.address.startswith("http:")]
     if token and far:

@@ -12,7 +12,7 @@ MOST_JOBS = 10_000
 
 
 @dataclass(frozen=True)
-class Job:
+class QueueJob:
     """One run of the workflow; ``key`` names its files."""
 
     mode: str
@@ -35,12 +35,12 @@ class Plan:
     def __init__(self, prompt, values, seeds):
         self.prompt, self.values, self.seeds = prompt, values, seeds
         self.places = seeds_in(prompt)
-        self.left = with_mode(prompt, next(iter(values.values())))[1]  # whether there is a sampler shows here
+        self.untouched = with_mode(prompt, next(iter(values.values())))[1]  # whether there is a sampler shows here
         if len(seeds) > 1 and not self.places:
             raise ValueError("no seed or noise_seed of the workflow is a number, so every seed would give the same")
         if len(seeds) * len(values) > MOST_JOBS:
             raise ValueError(f"{len(seeds)} seeds x {len(values)} modes; expected at most {MOST_JOBS} jobs")
-        self.jobs = [Job(mode, seed) for seed in seeds for mode in sorted(values, key=lambda mode: mode != "off")]
+        self.jobs = [QueueJob(mode, seed) for seed in seeds for mode in sorted(values, key=lambda mode: mode != "off")]
 
     @property
     def digest(self):

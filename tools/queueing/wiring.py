@@ -22,9 +22,9 @@ def with_mode(prompt, values):
     for number in ours:
         prompt[number]["inputs"].update(mode=values[0], custom_mode=values[1])
     if not ours:
-        left = f" ({'; '.join([*outcome.already, *outcome.left])})" if outcome.already or outcome.left else ""
+        left = f" ({'; '.join([*outcome.already, *outcome.untouched])})" if outcome.already or outcome.untouched else ""
         raise ValueError(f"no sampler in the workflow that can have FSampler{left}; expected at least one")
-    return prompt, outcome.left
+    return prompt, outcome.untouched
 
 
 def add_reports(prompt):
