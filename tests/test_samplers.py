@@ -1,8 +1,6 @@
 """The solvers against truth: exact ODE solutions, exact marginals, polynomials; and the k-diffusion contract."""
 
 import ast
-import doctest
-import importlib
 import inspect
 import math
 import re
@@ -425,15 +423,6 @@ def test_solvers_need_only_torch_and_the_standard_library():
             else:
                 continue
             assert all(m.split(".")[0] in {"torch", *sys.stdlib_module_names} for m in modules), path
-
-
-MODULES = sorted(path.stem for path in (Path(__file__).parents[1] / "samplers").glob("[!_]*.py"))
-
-
-@pytest.mark.parametrize("name", ["", *(f".{module}" for module in MODULES)])
-def test_the_examples_of_the_docstrings(name):
-    module = importlib.import_module(f"comfyui_fsampler.samplers{name}")
-    assert doctest.testmod(module, extraglobs={"torch": torch}).failed == 0
 
 
 @pytest.mark.parametrize("name", ALL)

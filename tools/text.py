@@ -1,5 +1,6 @@
-"""Text that is safe to show: on a terminal, and in an error message."""
+"""Text that is safe to show: on a terminal, in an error message, on a page."""
 
+import html
 from typing import TextIO
 
 
@@ -17,3 +18,13 @@ def printable(line: str, stream: TextIO) -> str:
 def one_line(text: str) -> str:
     """``text`` with every run of blanks and line breaks as one blank."""
     return " ".join(text.split())
+
+
+def escape(value: object) -> str:
+    """``value`` as text for HTML and SVG, also inside the quotes of an attribute."""
+    return html.escape(str(value), quote=True)
+
+
+def number(value: float | None, digits: int) -> str:
+    """``value`` with so many digits after the point, "-" for None."""
+    return "-" if value is None else f"{value:.{digits}f}"
