@@ -54,7 +54,7 @@ class Sampler(Protocol):
         extra_args: ExtraArgs = None,
         callback: Callback | None = None,
         disable: bool | None = None,
-        *args: Any,
+        *args: Any,  # with options: Any, this says that solvers have further parameters of their own
         **options: Any,
     ) -> Tensor: ...
 

@@ -84,12 +84,12 @@ def check_directory(directory: str | Path, names: Iterable[str]) -> Path:
 
 def writing_to(directory: Path) -> contextlib.AbstractContextManager[None]:
     """A block that writes into ``directory``: its OSErrors become ValueErrors with that name."""
-    return naming(f"to {str(directory)!r}", "expected a writable directory")
+    return explained(f"to {str(directory)!r}", "expected a writable directory")
 
 
 @contextlib.contextmanager
-def naming(what: str, advice: str) -> Iterator[None]:
-    """A block whose OSErrors become the ValueError "cannot write ``what``: the reason; ``advice``"."""
+def explained(what: str, advice: str) -> Iterator[None]:
+    """A block whose OSErrors become ValueErrors: "cannot write ``what``: the reason; ``advice``"."""
     try:
         yield
     except OSError as error:

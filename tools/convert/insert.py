@@ -53,7 +53,7 @@ def insert(graphs: list[Graph], graph: Graph, ids: Ids, node: Node, slot: int, v
     graph.form["nodes"].append(form)
     graph.nodes[number] = form
     graph.add_link(new, number, 0, node["id"], slot, "MODEL")
-    put(old, target_id=number, target_slot=0)
+    put(old, {"target_id": number, "target_slot": 0})
     socket["link"] = new
     return form
 
@@ -68,10 +68,10 @@ def remove(graphs: list[Graph], graph: Graph, node: Node) -> None:
     for number in leaving:
         link = graph.links[number]
         if old is not None and number == straight:
-            put(old, target_id=get(link, "target_id"), target_slot=get(link, "target_slot"))
+            put(old, {field: get(link, field) for field in ("target_id", "target_slot")})
             _relink(graph, link, get(old, "id"))
         elif old is not None and number in models:
-            put(link, origin_id=get(old, "origin_id"), origin_slot=get(old, "origin_slot"))
+            put(link, {field: get(old, field) for field in ("origin_id", "origin_slot")})
             _leave_from_source(graph, link)
             continue
         else:

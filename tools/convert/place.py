@@ -47,8 +47,9 @@ def _search(
 ) -> tuple[tuple[list[float], Grown] | None, Box | None]:
     """The best place that keeps to the groups ``own``, as ``(position, groups that grow)``; and the first free one.
 
-    ``box`` is what the node covers that the new one belongs to, ``boxes`` are free of it by ``gap`` pixels. If not
-    ``strict``, a group that grows may lie over the edge of another one. None where there is no place.
+    ``box`` is what the node covers that the new one belongs to. The new one stays ``gap`` pixels from all ``boxes`` and
+    out of the groups ``foreign``; if not ``strict``, it, and a group that grows, may lie over their edges. None where
+    there is no place.
     """
     best: tuple[list[float], Grown] | None = None
     best_cost, anywhere = 0.0, None
@@ -89,8 +90,8 @@ def _first(width: int, height: int) -> tuple[int, int]:
 def _offsets(width: int, height: int) -> list[tuple[int, int, int]]:
     """``(cost, column, row)`` of the places to try for a new node of this size, the cheapest first.
 
-    The cost is the distance in pixels from the place just left of the node. Places to the right and below, for groups
-    that have room nowhere else, cost ``LAST`` more.
+    The cost is the distance in pixels from the place just left of the node, where downwards counts twice. Places to the
+    right and below, for groups that have room nowhere else, cost ``LAST`` more.
     """
     left, up = -width - GAP, -height - TITLE - GAP
 

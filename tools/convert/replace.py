@@ -111,7 +111,7 @@ def _shift(graph: Graph, node: Node, at: int, by: int) -> None:
     """Move the ends of the links into a node by so many inputs, from the input ``at`` on."""
     for link in graph.links.values():
         if get(link, "target_id") == node["id"] and get(link, "target_slot") >= at:
-            put(link, target_slot=get(link, "target_slot") + by)
+            put(link, {"target_slot": get(link, "target_slot") + by})
 
 
 def _is_report(link: Link, node: Node) -> bool:

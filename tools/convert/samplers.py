@@ -4,7 +4,7 @@ from .known import KSAMPLERS, MODEL_NODE, NOT_SAMPLERS, OURS, SAMPLER_NODES, SAM
 from .trace import Tracer
 from .ui import Graph, Link, Node, get, inputs, outputs
 
-LATENTS = ("LATENT", "IMAGE", "SAMPLES")
+LATENTS = ("LATENT", "IMAGE", "SAMPLES")  # how the types of outputs end that hold what was sampled
 
 
 def model_slot(node: Node) -> int | None:
@@ -57,8 +57,8 @@ def _group_samples(graph: Graph, node: Node) -> bool:
 def skips_already(graph: Graph, node: Node, slot: int | None, tracer: Tracer) -> Node | None:
     """The FSampler node because of which a node skips already, or None.
 
-    It is the node itself, one that its model passes before the input ``slot``, or one that the SAMPLER passes which it,
-    or the node that uses it as its guider, gets.
+    That is the node itself, or one on the way of the MODEL into its input ``slot``, or one on the way of the SAMPLER
+    into it or, if it is a guider, into a node that uses it.
     """
     if node["type"] in OURS:
         return node

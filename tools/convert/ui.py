@@ -4,6 +4,7 @@ Links are arrays at the top of version 0.4, objects in subgraphs and at the top 
 own input comes from node -10, one to its own output goes to node -20. Whatever else is in the file stays as it is.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from .check import check
@@ -20,7 +21,7 @@ def get(link: Link, field: str) -> Any:
     return link[field] if isinstance(link, dict) else link[FIELDS.index(field)]
 
 
-def put(link: Link, **values: Any) -> None:
+def put(link: Link, values: Mapping[str, Any]) -> None:
     """Set fields of a link, by their names in ``FIELDS``."""
     for field, value in values.items():
         if isinstance(link, dict):

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..files import naming, write_file
+from ..files import explained, write_file
 
 
 def to_text(data: dict[str, Any], indent: int | None = None, encoding: str = "utf-8") -> str:
@@ -46,5 +46,5 @@ def write(text: str, out: str | Path, overwrite: bool) -> None:
             raise ValueError(f"{str(out)!r} exists already; to overwrite it, name it with -o")
         if not os.access(out, os.W_OK):
             raise ValueError(f"cannot write {str(out)!r}: it is read-only; expected a path that can be written")
-    with naming(repr(str(out)), "expected a path that can be written"):
+    with explained(repr(str(out)), "expected a path that can be written"):
         write_file(out, f"{text}\n".encode())

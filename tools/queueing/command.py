@@ -11,12 +11,11 @@ from . import address
 from .board import Board
 from .plan import Plan, QueueJob, parse_modes, parse_seeds
 from .prompt import read_prompt, seeds_in, set_value
-from .store import Store
+from .store import AGAIN, Store
 
 TOKEN = "FSAMPLER_TOKEN"
 MODES = "off,balanced,fast"
 TIMEOUT = 600.0  # seconds
-AGAIN = "what is finished is kept, and the same command goes on from there"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,7 +84,7 @@ def plan_of(args: argparse.Namespace) -> Plan:
 def _work(
     plan: Plan, remaining: list[QueueJob], store: Store, addresses: list[str], timeout: float, token: str | None
 ) -> Board:
-    """Run the jobs, a thread a server; the ``Board`` after the last one has ended."""
+    """Run the jobs, with a thread for each server; return the ``Board`` when all threads have ended."""
     from .progress import Progress
     from .server import Server
     from .worker import Worker

@@ -17,7 +17,8 @@ import websocket
 from ..data import Object, parse_object
 from .server import CONNECT, Gone, Server
 
-ASK, HEAR = 5.0, 0.5  # seconds of silence until the server is asked; and until the caller may stop
+ASK = 5.0  # seconds of silence after which the server is asked over HTTP
+HEAR = 0.5  # seconds to wait for a message before looking whether to stop
 TRIES = 3
 _ENDS = ("execution_success", "execution_error", "execution_interrupted")
 
@@ -110,13 +111,13 @@ def follow(
             ended = ended or kind in _ENDS or kind == "executing" and data.get("node") is None
         if ended or now - max(alive, asked) > min(ASK, server.timeout / 3):
             place = server.place(prompt_id) if not ended else "ended"
-            entry = server.history(prompt_id)  # after the place: the server moves it from there to here
+            entry = server.history(prompt_id)  # asked second: a prompt moves from queue to history
             if entry is not None:
                 return entry
             if place is None:
                 raise Gone("has forgotten the job it was given; was it started anew?")
             asked = time.monotonic()
-            if place == "pending":  # behind somebody else's
+            if place == "pending":  # another prompt runs before it: silence is no fault
                 alive = asked
             if place == "ended":
                 time.sleep(0.02)

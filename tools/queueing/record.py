@@ -55,7 +55,7 @@ def with_files(record: Object, prompt: Prompt, server: Server, store: Store) -> 
 
     What the server does not give is named under ``left``.
     """
-    key = f"{slug(record['mode'])}_seed-{record['seed']}"
+    key = QueueJob(record["mode"], record["seed"]).key
     for number, index, file in listed(record["history"]["outputs"], prompt):
         stem = f"{key}_{slug(number)}_{index}"
         kept = store.bring(partial(server.view, file), partial(_place, stem))

@@ -17,16 +17,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..data import Object, parse_object
-from ..files import DRAFT, draft, naming, publish, write_file
+from ..files import DRAFT, draft, explained, publish, write_file
 from .outputs import HEAD
 from .plan import Plan, QueueJob
 
 VERSION = 1
+AGAIN = "what is finished is kept, and the same command goes on from there"
 KEPT = ("images", "files")  # folders, and the lists of a record that say what is in them
 
 
 class Store:
-    """The folder DIR. Methods that write raise ValueError if that cannot be done, with what to do then.
+    """The folder DIR. Methods that write raise ValueError if they cannot; the message says how to go on.
 
     ``secret``, the token, is never written, even if a server says it back.
     """
@@ -127,7 +128,7 @@ class Store:
 
     def _named(self) -> contextlib.AbstractContextManager[None]:
         """A block that writes into DIR: its OSErrors become ValueErrors that say how to go on."""
-        return naming(f"to {str(self.folder)!r}", "what is finished is kept, and the same command goes on from there")
+        return explained(f"to {str(self.folder)!r}", AGAIN)
 
 
 def _is_there(folder: Path, image: object) -> bool:

@@ -88,7 +88,7 @@ class Worker(threading.Thread):
         kept, omitted = prompt_id is not None, list[str]()
         if prompt_id is None:
             prompt_id = str(uuid.uuid4())
-            self.store.begin(job, self.server.address, prompt_id)  # before it is sent: a crash must find it again
+            self.store.begin(job, self.server.address, prompt_id)  # before it is sent, to find it again after a crash
             given, omitted = self.server.submit(prompt, prompt_id, self.client_id)
             if given != prompt_id:
                 prompt_id = given
