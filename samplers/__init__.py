@@ -1,9 +1,6 @@
-"""Diffusion ODE/SDE solvers with k-diffusion's signature; `common` states the contract."""
+"""Diffusion ODE/SDE solvers with k-diffusion's signature, which `common.Sampler` explains."""
 
-from collections.abc import Callable
-
-from torch import Tensor
-
+from .common import Sampler
 from .dpmpp_2m import sample_dpmpp_2m
 from .dpmpp_2s import sample_dpmpp_2s
 from .euler import sample_euler
@@ -11,7 +8,7 @@ from .lms import sample_ab2, sample_lms
 from .res_2s import sample_res_2s
 from .res_multistep import sample_res_2m, sample_res_3m
 
-SOLVERS: dict[str, Callable[..., Tensor]] = {
+SOLVERS: dict[str, Sampler] = {
     "euler": sample_euler,
     "ddim": sample_euler,  # the same map; eta is DDIM's eta
     "dpmpp_2m": sample_dpmpp_2m,
@@ -24,8 +21,12 @@ SOLVERS: dict[str, Callable[..., Tensor]] = {
 }
 
 
-def get(name: str) -> Callable[..., Tensor]:
-    """Return the solver of that name; raise ValueError listing the valid names."""
+def get(name: str) -> Sampler:
+    """Return the solver of that name; raise ValueError listing the valid names.
+
+    >>> get("euler").__name__
+    'sample_euler'
+    """
     if name not in SOLVERS:
         raise ValueError(f'unknown sampler "{name}"; expected one of {", ".join(SOLVERS)}')
     return SOLVERS[name]

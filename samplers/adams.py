@@ -6,14 +6,18 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
-from .common import Advance, Node
+from .common import Advance, Evaluate, Node
 
 
-def adams_weights(nodes: Sequence[float], moments: Sequence[float]) -> list[float]:
+def adams_weights(nodes: list[float], moments: Sequence[float]) -> list[float]:
     """Weight of each node such that sum_j w_j p(nodes[j]) integrates every polynomial p of degree < len(nodes) exactly.
 
-    moments[k] is the integral of t^k over the step under whatever kernel the method uses. Expands the Lagrange basis
-    in powers of t: Hairer, Norsett & Wanner, Solving ODEs I, section III.5 (variable step size).
+    moments[k] is the integral over the step of t^k times the method's kernel; there are at least as many as nodes.
+    Expands the Lagrange basis in powers of t: Hairer, Norsett & Wanner, Solving ODEs I, section III.5 (variable step
+    size).
+
+    >>> adams_weights([0.0, -1.0], [1.0, 1 / 2])  # kernel 1 over [0, 1]: the classical 3/2 and -1/2
+    [1.5, -0.5]
     """
     weights = []
     for j, node in enumerate(nodes):
@@ -26,14 +30,14 @@ def adams_weights(nodes: Sequence[float], moments: Sequence[float]) -> list[floa
 
 
 def exponential_adams(moments: Callable[[float], Sequence[float]]) -> Advance:
-    """Multistep solver: `denoised` is extrapolated by the polynomial in lambda = -log(sigma) through the last nodes.
+    """A multistep solver: `denoised` follows the polynomial in lambda = -log(sigma) through its last values.
 
     t runs over the step from 0 to 1; moments(span) gives the integrals of span e^(-span (1 - t)) t^k dt, exact or
     approximate, with span = log(sigma / target). With eta = 0 that is the step itself; an SDE step has the longer span
     (1 + eta) h but sees `denoised` over the plain h, as in SA-Solver's predictor (arXiv 2309.05019).
     """
 
-    def advance(history: deque[Node], target: float, sigma_next: float, _evaluate: Callable) -> Tensor:
+    def advance(history: deque[Node], target: float, sigma_next: float, _evaluate: Evaluate) -> Tensor:
         sigma, x, _ = history[0]
         step = math.log(sigma / sigma_next)
         nodes = [math.log(sigma / node.sigma) / step for node in history]

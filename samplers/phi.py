@@ -9,6 +9,9 @@ def phi(order: int, h: float) -> float:
     """phi_k(h) = integral over [0, 1] of e^((1-t) h) t^(k-1) / (k-1)! dt = sum_j h^j / (j + k)!.
 
     Hochbruck & Ostermann, Exponential integrators (Acta Numerica 2010), section 2; RES (arXiv 2308.02157), Lemma 1.
+
+    >>> phi(2, 0.0)  # 1 / 2!
+    0.5
     """
     if abs(h) < 1:  # the recursion below would cancel
         total = 0.0

@@ -238,7 +238,7 @@ WORKFLOWS["version 1"] = version_1()
 def test_it_converts_to_a_sound_workflow_once_and_reverts_exactly(name, style):
     original, form = WORKFLOWS[name], copy.deepcopy(WORKFLOWS[name])
     outcome = convert.convert(form, BALANCED, style, update=False)
-    assert outcome.changed and not outcome.left
+    assert outcome.changed and not outcome.untouched
     assert not problems(form)
     skipped = [skipping(graph, node_) for _, graph in graphs(form) for node_ in graph["nodes"] if samples(node_)]
     assert skipped and all(skipped)
@@ -519,7 +519,7 @@ def test_what_skips_already_is_left_alone(name, style):
     form = copy.deepcopy(SKIPPING[name])
     outcome = convert.convert(form, FAST, style, update=True)
     assert form == SKIPPING[name]
-    assert outcome.already and not outcome.changed and not outcome.left
+    assert outcome.already and not outcome.changed and not outcome.untouched
     assert not convert.revert(form).changed
 
 
@@ -548,7 +548,7 @@ def test_what_cannot_be_placed_is_named_and_left_alone(why):
     outcome = convert.convert(form, BALANCED, "model", update=False)
     assert form == UNPLACEABLE[why]
     assert not outcome.changed
-    (line,) = outcome.left
+    (line,) = outcome.untouched
     assert why in line
     assert any(one["type"] in line and str(one["id"]) in line for one in form["nodes"])
 

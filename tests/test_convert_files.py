@@ -13,8 +13,8 @@ import pytest
 from comfyui_fsampler.fsampler import DEFAULT_MODE, VALID_FORMS
 from comfyui_fsampler.tools import cli
 from comfyui_fsampler.tools.convert import api, convert
-from comfyui_fsampler.tools.convert.command import widget_values
 from comfyui_fsampler.tools.convert.read import parse
+from comfyui_fsampler.tools.convert.widgets import widget_values
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -88,7 +88,7 @@ def load(path):
 def test_a_prompt_converts_once_and_reverts_exactly(style):
     form = prompt()
     outcome = api.convert(form, BALANCED, style, update=False)
-    assert len(outcome.changed) == 2 and not outcome.left
+    assert len(outcome.changed) == 2 and not outcome.untouched
     assert not api.convert(form, FAST, style, update=False).changed
     guider_model = form[form["10"]["inputs"]["model"][0]]
     assert (guider_model["class_type"], guider_model["inputs"]) == (
@@ -136,7 +136,7 @@ def test_revert_of_a_prompt_bridges_what_was_connected_since():
 )
 def test_a_sampler_of_a_prompt_that_cannot_be_placed_is_named(number, node, why):
     form = {number: copy.deepcopy(node), **prompt()}
-    (line,) = api.convert(form, BALANCED, "model", update=False).left
+    (line,) = api.convert(form, BALANCED, "model", update=False).untouched
     assert why in line and f"{node['class_type']} {number}" in line
     assert form[number] == node
 
@@ -156,7 +156,7 @@ def test_a_sampler_of_a_prompt_that_skips_already_is_left_alone(style):
     before = copy.deepcopy(form)
     outcome = api.convert(form, FAST, style, update=True)
     assert form == before
-    assert len(outcome.already) == 3 and not outcome.changed and not outcome.left
+    assert len(outcome.already) == 3 and not outcome.changed and not outcome.untouched
 
 
 # -- the command -------------------------------------------------------------------------------------------------------
@@ -402,7 +402,7 @@ def test_a_full_disk_leaves_everything_as_it_was(when, tmp_path, capsys, monkeyp
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def full_open(*arguments, real=open, **named):
-        return Full(real(*arguments, **named)) if "x" in arguments else real(*arguments, **named)
+        return Full(real(*arguments, **named)) if "x+b" in arguments else real(*arguments, **named)
 
     if when == "write":
         monkeypatch.setattr("builtins.open", full_open)
@@ -420,14 +420,11 @@ class Full:
     def __init__(self, file):
         self.file = file
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
+    def close(self):
         self.file.close()
 
-    def write(self, text):
-        self.file.write(text[: len(text) // 2])
+    def write(self, content):
+        self.file.write(content[: len(content) // 2])
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

@@ -425,6 +425,12 @@ def test_solvers_need_only_torch_and_the_standard_library():
             assert all(m.split(".")[0] in {"torch", *sys.stdlib_module_names} for m in modules), path
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_each_solver_has_an_example_and_types(name):
+    assert ">>>" in SOLVERS[name].__doc__
+    assert not [p for p in inspect.signature(SOLVERS[name]).parameters.values() if p.annotation is p.empty]
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("sigma_device", ["cpu", "cuda"])
 @pytest.mark.parametrize("name", ALL)

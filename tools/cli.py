@@ -1,14 +1,19 @@
 """The console script ``fsampler``: finds the command, runs it, turns what can go wrong into one line and an exit code.
 
-A command is a module with ``add_arguments(parser)`` and ``run(args) -> closing text``; only the one asked for is
-imported. To add a command, add a line to ``COMMANDS``. Exit codes: 0 done, 2 bad input, 130 interrupted.
+A command is a module with ``add_arguments(parser)`` and ``run(args)``, which returns the text to print at the end; only
+the one asked for is imported. To add a command, add a line to ``COMMANDS``. Exit codes: 0 done, 2 bad input, 130
+interrupted.
 """
 
 import argparse
 import importlib
 import sys
+from collections.abc import Sequence
+from types import ModuleType
+from typing import NoReturn
 
 from .. import __version__
+from .text import one_line
 
 COMMANDS = {
     "demo": ("fsampler_research.demo.command", "run the demo model in full and with skipping, and compare pictures"),
@@ -26,14 +31,14 @@ REMEDIES = {
 
 
 class Parser(argparse.ArgumentParser):
-    """Argparse whose complaints are ValueErrors, so that every complaint leaves through one door."""
+    """Argparse that raises ValueError where it would exit, so that ``main`` reports every complaint in one way."""
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         raise ValueError(f"{message} (see {self.prog} --help)")
 
 
-def parse(argv):
-    """The parsed arguments, and the module that runs them. Raises ValueError for bad ones."""
+def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, ModuleType]:
+    """The parsed arguments, and the module that runs them. Raises ValueError for bad arguments."""
     parser = Parser(prog="fsampler", description="Faster diffusion sampling: skip model calls, predict them instead.")
     parser.add_argument("--version", action="version", version=f"fsampler {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -45,11 +50,14 @@ def parse(argv):
         if name in argv[:1]:
             module = importlib.import_module(path, __package__)
             module.add_arguments(command)
-    return parser.parse_args(argv), module
+    args = parser.parse_args(argv)
+    if module is None:
+        parser.error(f"expected the command first, one of {', '.join(COMMANDS)}")
+    return args, module
 
 
-def main(argv=None):
-    """Run one command and return the exit code."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command, by default that of the process, and return the exit code."""
     try:
         args, module = parse(sys.argv[1:] if argv is None else list(argv))
         sys.stdout.write(module.run(args) + "\n")
@@ -66,8 +74,8 @@ def main(argv=None):
     return 0
 
 
-def _fail(message, code):
-    sys.stderr.write(f"fsampler: error: {' '.join(message.split())}\n")
+def _fail(message: str, code: int) -> int:
+    sys.stderr.write(f"fsampler: error: {one_line(message)}\n")
     return code
 
 

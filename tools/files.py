@@ -1,15 +1,78 @@
-"""Files that appear whole or not at all."""
+"""The one way in which a file of ours appears: whole or not at all.
+
+A file is written as a hidden draft in the folder it belongs to, brought to the disk, and moved to its name in one step.
+Whatever goes wrong before that step leaves what was there as it was.
+"""
 
 import contextlib
 import os
-import pathlib
+import secrets
 import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+DRAFT = ".writing-"  # how the names of drafts begin; one that is left is of a process that was killed
 
 
-def check_directory(directory, names):
-    """Create ``directory`` and make sure that files of these names can be written. Raises ValueError otherwise."""
-    directory = pathlib.Path(directory)
-    with _as_value_error(directory):
+@contextlib.contextmanager
+def draft(folder: Path) -> Iterator[BinaryIO]:
+    """A new hidden file in ``folder``, to write and read; when the block ends it is gone unless it was published.
+
+    Raises OSError if the folder takes no file.
+    """
+    path = folder / f"{DRAFT}{secrets.token_hex(8)}"
+    file = open(path, "x+b")
+    try:
+        yield file
+    finally:
+        with contextlib.suppress(OSError):  # closing tries once more to write what could not be written
+            file.close()
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def publish(file: BinaryIO, path: Path) -> None:
+    """Close a draft and move it to ``path``, in the place and with the permissions of a file that is there.
+
+    Raises OSError; then nothing has changed at ``path``.
+    """
+    _settle(file)
+    file.close()
+    with contextlib.suppress(FileNotFoundError):
+        os.chmod(file.name, path.stat().st_mode & 0o7777)
+    os.replace(file.name, path)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Put a file with this content at ``path``, whole or not at all. Raises OSError."""
+    with draft(path.parent) as file:
+        file.write(content)
+        publish(file, path)
+
+
+def write_files(directory: str | Path, files: Mapping[str, bytes]) -> None:
+    """Put ``{name: content}`` into ``directory``: all are written before the first appears under its name.
+
+    Raises ValueError that names the directory and the reason.
+    """
+    directory = Path(directory)
+    with writing_to(directory), contextlib.ExitStack() as stack:
+        drafts = {name: stack.enter_context(draft(directory)) for name in files}
+        for name, file in drafts.items():
+            file.write(files[name])
+            _settle(file)
+        for name, file in drafts.items():
+            publish(file, directory / name)
+
+
+def check_directory(directory: str | Path, names: Iterable[str]) -> Path:
+    """Create ``directory`` if need be and return it; a check ahead of long work.
+
+    Raises ValueError if no file can be made in it, or if one of ``names`` is a folder there.
+    """
+    directory = Path(directory)
+    with writing_to(directory):
         directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory):
             pass
@@ -19,19 +82,21 @@ def check_directory(directory, names):
     return directory
 
 
-def write_files(directory, files):
-    """Write ``{name: bytes}``: all into a hidden folder first, then each moved to its name in one step."""
-    with _as_value_error(directory), tempfile.TemporaryDirectory(dir=directory, prefix=".writing-") as folder:
-        for name, content in files.items():
-            pathlib.Path(folder, name).write_bytes(content)
-        for name in files:
-            os.replace(pathlib.Path(folder, name), pathlib.Path(directory, name))
+def writing_to(directory: Path) -> contextlib.AbstractContextManager[None]:
+    """A block that writes into ``directory``: its OSErrors become ValueErrors with that name."""
+    return explained(f"to {str(directory)!r}", "expected a writable directory")
 
 
 @contextlib.contextmanager
-def _as_value_error(directory):
+def explained(what: str, advice: str) -> Iterator[None]:
+    """A block whose OSErrors become ValueErrors: "cannot write ``what``: the reason; ``advice``"."""
     try:
         yield
     except OSError as error:
-        reason = error.strerror or error
-        raise ValueError(f"cannot write to {str(directory)!r}: {reason}; expected a writable directory") from error
+        raise ValueError(f"cannot write {what}: {error.strerror or error}; {advice}") from error
+
+
+def _settle(file: BinaryIO) -> None:
+    """To the disk: a disk that is full says so here at the latest."""
+    file.flush()
+    os.fsync(file.fileno())

@@ -4,13 +4,17 @@ import argparse
 import csv
 import io
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..files import write_files
-from .figures import FULL, pairs, summary
-from .load import load
-from .page import number, page
+from ..text import number
+from .figures import FULL, Pair, Row, pairs, summary
+from .load import FinishedJob, load
+from .page import page
 
+Cell = str | float | None
+Line = dict[str, Cell]  # a row of report.csv, by _FIELDS
 FILES = ("report.html", "report.json", "report.csv")
 _FIELDS = (
     "mode",
@@ -28,20 +32,21 @@ _FIELDS = (
 )
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the command."""
     parser.add_argument("folder", metavar="DIR", type=Path, help="the --out of fsampler queue")
     parser.add_argument("--title", default=argparse.SUPPRESS, help="of the page; if not given, the name of DIR")
 
 
-def run(args):
-    """Write the three files; the lines to print. Raises ValueError if there is nothing to compare."""
+def run(args: argparse.Namespace) -> str:
+    """Write the three files and return the lines to print. Raises ValueError if there is nothing to compare."""
     modes, jobs, remarks = load(args.folder)
     compared = list(pairs(modes, jobs))
     full = {job.seed for job in jobs if job.mode == FULL}
     if not any(job.mode != FULL and job.seed in full for job in jobs):
         why = "" if full else f", for lack of runs of mode {FULL}"
-        told = "".join(f"; {remark}" for remark in remarks[:3])
-        raise ValueError(f"nothing to compare in {str(args.folder)!r}{why}{told}; expected a mode beside the full run")
+        why += "".join(f"; {remark}" for remark in remarks[:3])
+        raise ValueError(f"nothing to compare in {str(args.folder)!r}{why}; expected a mode beside the full run")
     if not compared:
         remarks.append("there are no pictures of the same node in two modes; only calls and seconds are compared")
     servers = {str(job.record.get("server")) for job in jobs}
@@ -65,8 +70,8 @@ def run(args):
     return "\n".join([text(rows), *told, f"page: {args.folder / FILES[0]}"])
 
 
-def _lines(jobs, compared):
-    """A dict a picture, those of the full runs included, as nothing to be compared with."""
+def _lines(jobs: list[FinishedJob], compared: list[Pair]) -> Iterator[Line]:
+    """A line for each picture of a full run, without a comparison, and one for each ``Pair``."""
     found = {(job.mode, job.seed): job for job in jobs}
     for job in jobs:
         if job.mode == FULL:
@@ -74,15 +79,15 @@ def _lines(jobs, compared):
     yield from (_line(found[pair.mode, pair.seed], pair.node, pair.index, pair) for pair in compared)
 
 
-def _line(job, node, index, pair):
-    values = (
+def _line(job: FinishedJob, node: str, index: int, pair: Pair | None) -> Line:
+    values: tuple[Cell, ...] = (
         job.mode,
         job.seed,
         node,
         index,
-        pair and pair.ssim,
-        pair and pair.psnr,
-        pair and pair.same,
+        pair.ssim if pair else None,
+        pair.psnr if pair else None,
+        pair.same if pair else None,
         job.total("calls"),
         job.total("evaluations"),
         job.seconds(),
@@ -92,7 +97,7 @@ def _line(job, node, index, pair):
     return dict(zip(_FIELDS, values, strict=True))
 
 
-def to_csv(lines):
+def to_csv(lines: Iterable[Line]) -> str:
     """The lines as CSV; a text that a spreadsheet would take for a formula gets a quote in front."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, _FIELDS, lineterminator="\n")
@@ -107,8 +112,8 @@ def to_csv(lines):
     return buffer.getvalue()
 
 
-def text(rows):
-    """The summary as fixed-width text."""
+def text(rows: list[Row]) -> str:
+    """The summary for a terminal, in columns."""
     width = max(len(row["mode"]) for row in rows)
     lines = [f"{'mode':<{width}}  runs    SSIM  PSNR dB   calls  seconds  times as fast"]
     for row in rows:

@@ -1,23 +1,30 @@
 """The figures: each mode's pictures against the full run's of the same seed, and each mode over the seeds."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
+from typing import TypedDict
 
 import numpy
 import torch
 from PIL import Image
 
 from ..metrics import similarity
+from .load import FinishedJob
 
-GAIN = 8.0  # of the difference map: 1/8 of the range is brightest
-WINDOW = 11  # pixels, what SSIM needs
+GAIN = 8.0  # of the difference map: a difference of 1/8 of the range is as bright as can be
+WINDOW = 11  # pixels: SSIM needs pictures at least as large as its window
 RAMP = numpy.array([[0, 0, 0], [77, 13, 102], [204, 51, 64], [250, 153, 26], [255, 255, 191]], dtype=numpy.float32)
-FULL = "off"
+FULL = "off"  # the mode of the full run
 
 
 @dataclass
 class Pair:
-    """A picture of a mode and that of the full run; ``ssim`` and ``psnr`` are None where they cannot be had."""
+    """A picture of a mode beside that of the full run with the same seed, node and index.
+
+    ``ssim`` is None for sizes that differ or are below ``WINDOW``. ``psnr`` (dB) is None also for pictures that are
+    the same.
+    """
 
     seed: int
     mode: str
@@ -30,8 +37,25 @@ class Pair:
     same: bool
 
 
-def pairs(modes, jobs):
-    """Every ``Pair``, by seed, then by mode in the plan's order."""
+class Row(TypedDict):
+    """A mode over the seeds; None where nothing is known."""
+
+    mode: str
+    runs: int
+    pairs: int  # pictures that were compared
+    identical: int  # of these
+    ssim: float | None  # mean over the pairs
+    ssim_worst: float | None
+    psnr: float | None  # dB, mean over the pairs that differ
+    calls: float | None  # of the model, mean over the runs
+    evaluations: float | None  # calls that a full run makes, mean over the runs
+    seconds: float | None  # of the whole workflow, median over the warm runs
+    sampling_seconds: float | None  # of the sampler nodes, likewise
+    factor: float | None  # how many times as fast as the full run
+
+
+def pairs(modes: Sequence[str], jobs: Sequence[FinishedJob]) -> Iterator[Pair]:
+    """Every ``Pair``, by seed, then by mode in the order of ``modes``."""
     full = {job.seed: job for job in jobs if job.mode == FULL}
     order = {mode: at for at, mode in enumerate(modes)}
     for job in sorted(jobs, key=lambda job: (job.seed, order.get(job.mode, len(order)), job.mode)):
@@ -43,7 +67,7 @@ def pairs(modes, jobs):
                 yield _pair(job, node, index, reference, image)
 
 
-def _pair(job, node, index, reference, image):
+def _pair(job: FinishedJob, node: str, index: int, reference: Image.Image, image: Image.Image) -> Pair:
     ssim = psnr = None
     same = reference.size == image.size and reference.tobytes() == image.tobytes()
     if reference.size == image.size and min(image.size) >= WINDOW:
@@ -51,12 +75,16 @@ def _pair(job, node, index, reference, image):
     return Pair(job.seed, job.mode, node, index, reference, image, ssim, psnr, same)
 
 
-def _tensor(image):
+def _tensor(image: Image.Image) -> torch.Tensor:
+    """``[1, 3, H, W]`` in [0, 1]."""
     return torch.from_numpy(numpy.asarray(image, dtype=numpy.float32) / 255).movedim(-1, 0)[None]
 
 
-def difference(first, second):
-    """Mean absolute difference over the channels times ``GAIN``, black to white over red; None for unequal sizes."""
+def difference(first: Image.Image, second: Image.Image) -> Image.Image | None:
+    """A map of the absolute difference, the mean of the channels times ``GAIN``, from black over red to pale yellow.
+
+    None for sizes that differ.
+    """
     if first.size != second.size:
         return None
     apart = numpy.abs(numpy.asarray(first, numpy.float32) - numpy.asarray(second, numpy.float32)).mean(axis=-1) / 255
@@ -65,21 +93,20 @@ def difference(first, second):
     return Image.fromarray(numpy.stack(colours, axis=-1).round().astype(numpy.uint8))
 
 
-def summary(modes, jobs, compared):
-    """A row a mode: means of SSIM, PSNR and calls, the median of the seconds, and how much faster than the full run.
+def summary(modes: Sequence[str], jobs: Sequence[FinishedJob], compared: Sequence[Pair]) -> list[Row]:
+    """A row a mode, the full run first: means of SSIM, PSNR and calls, medians of the seconds, the factor gained.
 
     Seconds are those of warm runs (a server's first one loads the model) where there are any; the factor compares the
     medians of the sampling seconds where all were observed, else of the whole runs.
     """
-    rows = []
+    rows = list[Row]()
     for mode in [FULL, *(mode for mode in modes if mode != FULL)]:
         mine = [job for job in jobs if job.mode == mode]
         if not mine:
             continue
         these = [pair for pair in compared if pair.mode == mode]
-        ssims, psnrs = (
-            [value for pair in these if (value := getattr(pair, name)) is not None] for name in ("ssim", "psnr")
-        )
+        ssims = [pair.ssim for pair in these if pair.ssim is not None]
+        psnrs = [pair.psnr for pair in these if pair.psnr is not None]
         rows.append(
             {
                 "mode": mode,
@@ -93,25 +120,32 @@ def summary(modes, jobs, compared):
                 "evaluations": _mean(job.total("evaluations") for job in mine),
                 "seconds": _median(mine, "seconds"),
                 "sampling_seconds": _median(mine, "sampling_seconds"),
+                "factor": None,
             }
         )
-    full = next((row for row in rows if row["mode"] == FULL), None)
-    for row in rows:
-        sampled = full is not None and None not in (full["sampling_seconds"], row["sampling_seconds"])
-        key = "sampling_seconds" if sampled else "seconds"
-        known = full is not None and full[key] is not None and row[key]
-        row["factor"] = full[key] / row[key] if known else None
+    for full in [row for row in rows if row["mode"] == FULL]:
+        for row in rows:
+            row["factor"] = _factor(full, row)
     return rows
 
 
-def _mean(values):
-    values = [value for value in values if value is not None]
-    return fmean(values) if values else None
+def _factor(full: Row, row: Row) -> float | None:
+    """How many times as fast as the full run, by the sampling seconds where both have them."""
+    before, after = full["sampling_seconds"], row["sampling_seconds"]
+    if before is None or after is None:
+        before, after = full["seconds"], row["seconds"]
+    return before / after if before is not None and after else None
 
 
-def _median(jobs, key):
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+def _median(jobs: Sequence[FinishedJob], key: str) -> float | None:
+    """Over the warm runs if these say anything, else over all."""
     for chosen in ([job for job in jobs if job.record.get("warm")], jobs):
-        seconds = [job.seconds(key) for job in chosen if job.seconds(key) is not None]
+        seconds = [value for job in chosen if (value := job.seconds(key)) is not None]
         if seconds:
             return median(seconds)
     return None

@@ -1,21 +1,28 @@
 """The page: one file that opens from disk and asks the network for nothing (its policy forbids it)."""
 
 import base64
-import html
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from PIL import Image
+
+from ..text import escape, number
 from .charts import curve, steps
-from .figures import FULL, GAIN, difference
+from .figures import FULL, GAIN, Pair, Row, difference
+from .load import FinishedJob
 
 HERE = Path(__file__).parent
-SIDE, SMALL = 1280, 600  # pixels: larger pictures are shown smaller; up to the second they are kept exactly
+SIDE, SMALL = 1280, 600  # pixels: pictures above the first are made smaller; up to the second they are kept exactly
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
-def page(title, rows, jobs, pairs, remarks):
-    """The HTML. ``pairs`` are in the order of ``figures.pairs``."""
+def page(
+    title: str, rows: Sequence[Row], jobs: Sequence[FinishedJob], pairs: Sequence[Pair], remarks: Sequence[str]
+) -> str:
+    """The HTML: remarks, the summary ``rows``, the curve, and each seed. ``pairs`` are in the order of
+    ``figures.pairs``."""
     found = {(job.mode, job.seed): job for job in jobs}
     modes = [row["mode"] for row in rows if row["mode"] != FULL]
     seeds = [seed for mode, seed in sorted(found) if mode == FULL and any((other, seed) in found for other in modes)]
@@ -26,12 +33,11 @@ def page(title, rows, jobs, pairs, remarks):
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">',
-            f"<title>{escape(title)}: FSampler modes "
-            f"compared</title><style>{_file('page.css')}</style></head><body><main>",
+            f"<title>{escape(title)}: FSampler modes compared</title>",
+            f"<style>{_file('page.css')}</style></head><body><main>",
             f"<h1>{escape(title)}: what each mode costs and keeps</h1>",
-            "<p>Every mode against the full run (off) of the same seed. SSIM and PSNR are of the whole "
-            "pictures at their "
-            "full size; 1 and 'identical' are no difference.</p>",
+            "<p>Every mode against the full run (off) of the same seed. SSIM and PSNR are of the whole pictures at "
+            "their full size; 1 and 'identical' are no difference.</p>",
             "".join(f"<p><strong>Note:</strong> {escape(remark)}</p>" for remark in remarks),
             table(rows),
             drawn and f'<div class="scroll" tabindex="0" role="region" aria-label="Curve">{drawn}</div>',
@@ -44,8 +50,8 @@ def page(title, rows, jobs, pairs, remarks):
     )
 
 
-def table(rows):
-    """The summary, a row a mode."""
+def table(rows: Sequence[Row]) -> str:
+    """The summary in HTML, a row a mode."""
     heads = ("mode", "runs", "SSIM", "worst SSIM", "PSNR dB", "calls", "seconds", "sampling s", "times as fast")
     body = []
     for row in rows:
@@ -65,16 +71,17 @@ def table(rows):
         )
         told = (f'<td data-head="{head}">{escape(cell)}</td>' for head, cell in zip(heads, cells, strict=True))
         body.append(f"<tr>{''.join(told)}</tr>")
-    row = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    head_row = "".join(f'<th scope="col">{name}</th>' for name in heads)
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="Summary"><table><thead><tr>{row}</tr></thead>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="Summary"><table><thead><tr>{head_row}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table></div><p><small>Means over the seeds; seconds are medians of the runs "
         "in which the server had the model loaded already, where there are any. Sampling seconds are those in the "
         "sampler nodes, seconds those of the whole workflow.</small></p>"
     )
 
 
-def _seed(seed, modes, pairs, found):
+def _seed(seed: int, modes: Sequence[str], pairs: Sequence[Pair], found: Mapping[tuple[str, int], FinishedJob]) -> str:
+    """The section of one seed: the full run, then each mode beside it."""
     full = found[FULL, seed]
     places = list(dict.fromkeys((pair.node, pair.index) for pair in pairs))
     parts = [f'<section><h2 id="seed-{seed}">Seed {seed}</h2><div class="modes">']
@@ -94,7 +101,8 @@ def _seed(seed, modes, pairs, found):
     return f"{''.join(parts)}</div></section>"
 
 
-def _pair(pair, full_id):
+def _pair(pair: Pair, full_id: str) -> str:
+    """A slider between the two pictures, the map of their difference, and the figures."""
     mode, apart = escape(pair.mode), difference(pair.full, pair.image)
     size = f'width="{pair.full.width}" height="{pair.full.height}"'
     shown = (
@@ -115,7 +123,8 @@ def _pair(pair, full_id):
     )
 
 
-def _facts(job):
+def _facts(job: FinishedJob) -> str:
+    """Calls, seconds and server of a job, and links to its other files."""
     calls = "no report" if job.total("calls") is None else f"{job.total('calls')} of {job.total('evaluations')}"
     facts = {
         "calls": calls,
@@ -128,17 +137,18 @@ def _facts(job):
     return f"<dl>{told}</dl>" + (f'<ul class="files">{links}</ul>' if links else "")
 
 
-def _charts(job):
+def _charts(job: FinishedJob) -> str:
+    """The steps of each sampler."""
     named = [(one, f"{job.mode}, {one.get('title')} {one.get('node')}") for one in job.reports]
     return "".join(f"<figure>{steps(one, name)}<figcaption>{escape(name)}</figcaption></figure>" for one, name in named)
 
 
-def _id(seed, mode, at):
+def _id(seed: int, mode: str, at: int) -> str:
     return f"picture-{seed}-{mode}-{at}"
 
 
-def data_uri(image):
-    """The picture in the page: small ones exactly (PNG), larger ones as WebP of high quality, 1280 pixels at most."""
+def data_uri(image: Image.Image) -> str:
+    """The picture as a URI: exactly (PNG) up to ``SMALL`` pixels, else as WebP of at most ``SIDE`` pixels."""
     buffer = io.BytesIO()
     if max(image.size) <= SMALL:
         image.save(buffer, "png", optimize=True)
@@ -149,13 +159,5 @@ def data_uri(image):
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def number(value, digits):
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
-def escape(text):
-    return html.escape(str(text), quote=True)
-
-
-def _file(name):
+def _file(name: str) -> str:
     return (HERE / name).read_text(encoding="utf-8")

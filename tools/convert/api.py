@@ -1,25 +1,36 @@
-"""A prompt (API format) with FSampler in, and without it again. Its nodes have no types, so known names must do."""
+"""FSampler put into a prompt, which is a workflow in API format, and taken out again.
+
+A prompt is ``{node id: {"class_type", "inputs", "_meta"}}``; an input that is connected holds ``[node id, output]``. It
+does not tell the types of inputs and outputs, so samplers and their MODEL inputs are known by name (``known``).
+"""
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
-from .known import KSAMPLERS, MARK, MODEL_NODE, MODEL_TITLE, OURS, SAMPLER_NODES, SAMPLERS, sounds_like_sampler
-from .outcome import Outcome
+from .known import KSAMPLERS, MARK, MODEL_NODE, MODEL_TITLE, OURS, SAMPLER_NODES, SAMPLERS, is_mark, sounds_like_sampler
+from .outcome import Outcome, name_of
+from .widgets import WIDGETS, said
 
-ADDED = ("mode", "custom_mode")
+Prompt = dict[str, Any]
 # Inputs through which a MODEL or a SAMPLER passes on the way: those of patches and loaders, reroutes, switches.
 _PASSING = re.compile(r"(?i)model|sampler|input|any|value|on_true|on_false")
 
 
-def convert(prompt, values, style, update):
-    """As ``convert.convert``, for a prompt."""
+def convert(prompt: Prompt, values: list[str], style: str, update: bool) -> Outcome:
+    """Put FSampler before every node that samples, in place.
+
+    ``values`` are those of the widgets mode and custom_mode. With ``style`` "ksampler" the core's KSamplers become
+    ours, with "model" they get a FSampler (model) node before them, as all others do with either. With ``update``,
+    nodes that were put in before get the values too.
+    """
     outcome = Outcome()
-    named = dict(zip(ADDED, values, strict=True))
-    said = values[1] or values[0]
+    widgets = dict(zip(WIDGETS, values, strict=True))
     for number, node in list(_nodes(prompt)):
         kind, inputs, name = node["class_type"], node["inputs"], _label(prompt, number)
-        if _mark(node) is not None and update and any(inputs.get(key) != value for key, value in named.items()):
-            inputs.update(named)
-            outcome.changed.append(f"{name}: mode {said}")
+        if _mark(node) is not None and update and any(inputs.get(key) != value for key, value in widgets.items()):
+            inputs.update(widgets)
+            outcome.changed.append(f"{name}: mode {said(values)}")
         elif kind in OURS:
             outcome.already.append(f"{name}: skips already")
         elif kind in SAMPLERS:
@@ -28,30 +39,41 @@ def convert(prompt, values, style, update):
             if skipping:
                 outcome.already.append(f"{name}: skips already, because of {_label(prompt, skipping)}")
             elif not _is_link(prompt, source):
-                outcome.left.append(f"{name}: nothing is connected to its input {SAMPLERS[kind]!r}")
+                outcome.untouched.append(f"{name}: nothing is connected to its input {SAMPLERS[kind]!r}")
             elif style == "ksampler" and kind in KSAMPLERS:
-                mark = {"type": kind} | ({"meta": node["_meta"]} if "_meta" in node else {})
-                node["class_type"] = KSAMPLERS[kind][0]
-                inputs.update(named)
-                node["_meta"] = _meta(node) | {MARK: mark}
-                outcome.changed.append(f"{name}: now {node['class_type']}, mode {said}")
+                _replace(node, widgets)
+                outcome.changed.append(f"{name}: now {node['class_type']}, mode {said(values)}")
             else:
-                new = _free_number(prompt)
-                prompt[new] = {
-                    "inputs": {"model": source} | named,
-                    "class_type": MODEL_NODE,
-                    "_meta": {"title": MODEL_TITLE, MARK: {}},
-                }
-                inputs[SAMPLERS[kind]] = [new, 0]
-                start = _label(prompt, str(source[0]))
-                outcome.changed.append(f"{MODEL_NODE} {new} between {start} and {name}, mode {said}")
+                new, start = _insert(prompt, node, widgets), _label(prompt, str(source[0]))
+                outcome.changed.append(f"{MODEL_NODE} {new} between {start} and {name}, mode {said(values)}")
         elif _might_sample(prompt, kind, inputs):
-            outcome.left.append(f"{name}: not among the samplers whose MODEL input is known by name")
+            outcome.untouched.append(f"{name}: not among the samplers whose MODEL input is known by name")
     return outcome
 
 
-def revert(prompt):
-    """As ``convert.revert``, for a prompt."""
+def _replace(node: dict[str, Any], widgets: dict[str, str]) -> None:
+    """Make a KSampler of the core ours."""
+    kind = node["class_type"]
+    mark = {"type": kind} | ({"meta": node["_meta"]} if "_meta" in node else {})
+    node["class_type"] = KSAMPLERS[kind][0]
+    node["inputs"].update(widgets)
+    node["_meta"] = _meta(node) | {MARK: mark}
+
+
+def _insert(prompt: Prompt, node: dict[str, Any], widgets: dict[str, str]) -> str:
+    """Put a FSampler (model) node before the MODEL input of a sampler; the id of the new node."""
+    number, key = _free_number(prompt), SAMPLERS[node["class_type"]]
+    prompt[number] = {
+        "inputs": {"model": node["inputs"][key]} | widgets,
+        "class_type": MODEL_NODE,
+        "_meta": {"title": MODEL_TITLE, MARK: {}},
+    }
+    node["inputs"][key] = [number, 0]
+    return number
+
+
+def revert(prompt: Prompt) -> Outcome:
+    """Take out what ``convert`` put in, in place."""
     outcome = Outcome()
     for number, node in list(_nodes(prompt)):
         mark, name = _mark(node), _label(prompt, number)
@@ -68,7 +90,7 @@ def revert(prompt):
             outcome.changed.append(f"{name}: taken out")
         else:
             node["class_type"] = mark["type"]
-            for key in ADDED:
+            for key in WIDGETS:
                 node["inputs"].pop(key, None)
             if "meta" in mark:
                 node["_meta"] = mark["meta"]
@@ -78,49 +100,46 @@ def revert(prompt):
     return outcome
 
 
-def _nodes(prompt):
+def _nodes(prompt: Prompt) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The entries of a prompt that are nodes, with their ids."""
     for number, node in prompt.items():
         if isinstance(node, dict) and isinstance(node.get("class_type"), str) and isinstance(node.get("inputs"), dict):
             yield number, node
 
 
-def _mark(node):
-    """What ``convert`` wrote on a node it put in, if it is still of that kind; else None."""
+def _mark(node: dict[str, Any]) -> dict[str, Any] | None:
+    """What ``convert`` wrote on a node it put in, if it is still of that class; else None."""
     mark = _meta(node).get(MARK)
-    if not isinstance(mark, dict) or not isinstance(mark.get("type", ""), str):
-        return None
-    ours = node["class_type"] == MODEL_NODE or KSAMPLERS.get(mark.get("type"), ("",))[0] == node["class_type"]
-    return mark if ours else None
+    return mark if is_mark(mark, node["class_type"]) else None
 
 
-def _meta(node):
+def _meta(node: dict[str, Any]) -> dict[str, Any]:
     return node["_meta"] if isinstance(node.get("_meta"), dict) else {}
 
 
-def _kind(prompt, number):
-    """The class of a node, "" for what is none."""
+def _kind(prompt: Prompt, number: str) -> str:
+    """The class of a node, "" if the entry is no node."""
     node = prompt[number]
     kind = node.get("class_type") if isinstance(node, dict) else None
     return kind if isinstance(kind, str) else ""
 
 
-def _label(prompt, number):
+def _label(prompt: Prompt, number: str) -> str:
     kind = _kind(prompt, number)
-    title = _meta(prompt[number]).get("title") if kind else None
-    return f"{kind} {number}" + (f" {title!r}" if title and title != kind else "")
+    return name_of(kind, number, _meta(prompt[number]).get("title") if kind else None)
 
 
-def _is_link(prompt, value):
+def _is_link(prompt: Prompt, value: object) -> bool:
     return isinstance(value, list) and len(value) == 2 and str(value[0]) in prompt
 
 
-def _free_number(prompt):
+def _free_number(prompt: Prompt) -> str:
     return str(max((int(number) for number in prompt if number.isdecimal()), default=0) + 1)
 
 
-def _before(prompt, link):
-    """The numbers of the nodes that a MODEL or SAMPLER on this link has passed."""
-    todo, seen = [link], []
+def _before(prompt: Prompt, link: Any) -> list[str]:
+    """The ids of the nodes that a MODEL or SAMPLER on this link has passed, the nearest first."""
+    todo, seen = [link], list[str]()
     while todo:
         link = todo.pop(0)
         if not _is_link(prompt, link) or str(link[0]) in seen:
@@ -132,8 +151,12 @@ def _before(prompt, link):
     return seen
 
 
-def _skipping(prompt, number, source):
-    """The number of the FSampler node because of which a sampling node skips already, or None."""
+def _skipping(prompt: Prompt, number: str, source: Any) -> str | None:
+    """The id of the FSampler node because of which a sampling node skips already, or None.
+
+    It stands before the MODEL input (``source`` is what that holds), or before the SAMPLER input of the node itself or
+    of the one that uses it as its guider.
+    """
     users = [node["inputs"] for _, node in _nodes(prompt) if node["inputs"].get("guider") == [number, 0]]
     ways = [(source, {MODEL_NODE})]
     ways += [(inputs.get("sampler"), SAMPLER_NODES) for inputs in (prompt[number]["inputs"], *users)]
@@ -144,8 +167,8 @@ def _skipping(prompt, number, source):
     return None
 
 
-def _might_sample(prompt, kind, inputs):
-    """Does it sound like a sampler, and is it not one whose guider is seen to by itself (SamplerCustomAdvanced)?"""
+def _might_sample(prompt: Prompt, kind: str, inputs: dict[str, Any]) -> bool:
+    """Does an unknown node sound like a sampler? Not if its guider is a known one (SamplerCustomAdvanced)."""
     if kind.startswith("FSampler") or not sounds_like_sampler(kind):
         return False
     if not any(_is_link(prompt, value) for value in inputs.values()):

@@ -1,14 +1,16 @@
-"""What nodes and groups in UI format cover, as ``(left, top, width, height)`` in pixels."""
+"""What nodes and groups in UI format cover, as ``(left, top, width, height)`` in pixels of the canvas."""
 
-from numbers import Real
+from typing import Any
 
-TITLE = 30  # a node's title is above its position
-COLLAPSED = (160, 0)
-UNKNOWN = (0, -TITLE, 270, 262 + TITLE)
+Box = tuple[float, float, float, float]
+
+TITLE = 30  # the height of a node's title, which is above its position
+COLLAPSED = (160, 0)  # the largest size of a collapsed node, without its title
+UNKNOWN = (0, -TITLE, 270, 262 + TITLE)  # for a node whose place the file does not say; the size is a KSampler's
 
 
-def node_box(node):
-    """x, y, width and height of a node with its title, or None if the file does not say."""
+def node_box(node: dict[str, Any]) -> Box | None:
+    """What a node covers with its title, or None if the file does not say."""
     pos, size = (_pair(node.get(key)) for key in ("pos", "size"))
     if not pos:
         return None
@@ -18,25 +20,30 @@ def node_box(node):
     return pos[0], pos[1] - TITLE, width, height + TITLE
 
 
-def _pair(value):
-    """Two numbers, which some files hold as ``{"0": x, "1": y}``."""
+def _pair(value: object) -> tuple[float, float] | None:
+    """Two numbers, which some files hold as ``{"0": x, "1": y}``; None for anything else."""
     value = [value.get("0"), value.get("1")] if isinstance(value, dict) else value
-    good = isinstance(value, list) and len(value) >= 2 and all(isinstance(one, Real) for one in value[:2])
-    return value[:2] if good else None
+    if isinstance(value, list) and len(value) >= 2 and all(isinstance(one, int | float) for one in value[:2]):
+        return value[0], value[1]
+    return None
 
 
-def bounding(thing):
+def bounding(thing: object) -> Box | None:
+    """What a group, or the border of a subgraph, covers; None if the file does not say."""
     value = thing.get("bounding") if isinstance(thing, dict) else None
-    good = isinstance(value, list) and len(value) == 4 and all(isinstance(one, Real) for one in value)
-    return tuple(value) if good else None
+    if isinstance(value, list) and len(value) == 4 and all(isinstance(one, int | float) for one in value):
+        return value[0], value[1], value[2], value[3]
+    return None
 
 
-def meet(a, b, gap=0):
+def meet(a: Box, b: Box, gap: float = 0) -> bool:
+    """Do they overlap, or come closer than ``gap`` pixels?"""
     return (
         a[0] < b[0] + b[2] + gap and b[0] < a[0] + a[2] + gap and a[1] < b[1] + b[3] + gap and b[1] < a[1] + a[3] + gap
     )
 
 
-def holds(group, box):
+def holds(group: Box, box: Box) -> bool:
+    """Is the centre of ``box`` in ``group``? That is how ComfyUI tells which nodes belong to a group."""
     x, y = box[0] + box[2] / 2, box[1] + box[3] / 2
     return group[0] <= x < group[0] + group[2] and group[1] <= y < group[1] + group[3]

@@ -1,10 +1,16 @@
 """Is a graph in UI format built as ComfyUI builds it, as far as the conversion looks at it?"""
 
+from collections.abc import Callable
+from typing import Any
+
 from .known import MARK
 
 
-def check(form, where, fields):
-    """Raise ValueError that names the first part that is not as expected; ``where`` says which graph it is."""
+def check(form: dict[str, Any], where: str, fields: tuple[str, ...]) -> None:
+    """Raise ValueError that names the first part of a graph that is not as expected.
+
+    ``where`` is what the error calls the graph; ``fields`` are those of a link, in the order of its array form.
+    """
     for key in ("nodes", "links", "groups"):
         if not isinstance(form.get(key, []), list):
             raise ValueError(f"{key} of {where} is {_cut(form[key])}; expected a list")
@@ -22,15 +28,15 @@ def check(form, where, fields):
             raise ValueError(f"{where} has the group {_cut(group)}; expected an object with title and bounding")
 
 
-def _cut(value):
+def _cut(value: object) -> str:
     return repr(str(value)[:80])
 
 
-def _is_id(value):
+def _is_id(value: object) -> bool:
     return isinstance(value, int | str)
 
 
-def _is_node(node):
+def _is_node(node: object) -> bool:
     if not isinstance(node, dict) or not _is_id(node.get("id")) or not isinstance(node.get("type"), str):
         return False
     if not all(isinstance(node.get(key) or {}, dict) for key in ("properties", "flags")):
@@ -40,16 +46,17 @@ def _is_node(node):
     )
 
 
-def _are_slots(slots, key, good):
+def _are_slots(slots: object, key: str, good: Callable[[object], bool]) -> bool:
+    """A list of inputs or outputs (or none), where ``good`` is true of what each has under ``key``."""
     slots = [] if slots is None else slots
     return isinstance(slots, list) and all(isinstance(slot, dict) and good(slot.get(key)) for slot in slots)
 
 
-def _are_ids(values):
+def _are_ids(values: object) -> bool:
     return isinstance(values, list) and all(map(_is_id, values))
 
 
-def _is_link(link, fields):
+def _is_link(link: object, fields: tuple[str, ...]) -> bool:
     if isinstance(link, list):
         link = dict(zip(fields, link, strict=False))
     if not isinstance(link, dict) or not all(_is_id(link.get(field)) for field in ("id", "origin_id", "target_id")):
@@ -57,7 +64,8 @@ def _is_link(link, fields):
     return all(isinstance(link.get(field), int) for field in ("origin_slot", "target_slot"))
 
 
-def _is_mark(mark):
+def _is_mark(mark: object) -> bool:
+    """Does it hold what reverting reads, of the types that it needs?"""
     if not isinstance(mark, dict) or not isinstance(mark.get("type", ""), str) or not _is_id(mark.get("link", 0)):
         return False
     counters, groups = mark.get("counters", []), mark.get("groups", [])

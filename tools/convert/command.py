@@ -3,15 +3,19 @@
 import argparse
 import os
 import sys
+from types import ModuleType
 
+from ..text import printable
 from . import api, convert
 from .read import read
+from .widgets import widget_values
 from .write import default_out, to_text, write
 
 STYLES = ("model", "ksampler")
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the command."""
     nothing = argparse.SUPPRESS
     parser.add_argument("file", metavar="FILE", help="a workflow or a prompt (.json), or a PNG that ComfyUI saved")
     parser.add_argument(
@@ -38,14 +42,15 @@ def add_arguments(parser):
     )
 
 
-def run(args):
-    """Convert or revert one file; the lines to print. Raises ValueError for whatever cannot be done."""
-    mode, out, reverting = (getattr(args, name, None) for name in ("mode", "out", "revert"))
+def run(args: argparse.Namespace) -> str:
+    """Convert or revert one file and return the lines to print. Raises ValueError for whatever cannot be done."""
+    mode, out = getattr(args, "mode", None), getattr(args, "out", None)
+    reverting = getattr(args, "revert", False)
     if reverting and mode is not None:
         raise ValueError(f"--mode {mode} has no meaning with --revert; expected one of the two")
-    values = None if reverting else widget_values(mode)
+    values = [] if reverting else widget_values(mode)  # before the file is read: a wrong mode is said first
     file = read(args.file)
-    form = convert if file.is_ui else api
+    form: ModuleType = convert if file.is_ui else api
     if reverting:
         outcome = form.revert(file.graph)
         if not outcome.changed:
@@ -53,8 +58,8 @@ def run(args):
     else:
         outcome = form.convert(file.graph, values, args.style, update=mode is not None)
         if not outcome.changed and not outcome.already:
-            left = f" ({'; '.join(outcome.left)})" if outcome.left else ""
-            raise ValueError(f"no sampler in {args.file!r} that can have FSampler{left}; expected at least one")
+            why = f" ({'; '.join(outcome.untouched)})" if outcome.untouched else ""
+            raise ValueError(f"no sampler in {args.file!r} that can have FSampler{why}; expected at least one")
     lines = outcome.lines()
     if out == "-":
         encoding = sys.stdout.encoding or "utf-8"
@@ -67,19 +72,3 @@ def run(args):
         write(to_text(file.data, file.indent), place, overwrite=out is not None)
         lines.append(f"written: {place}")
     return "\n".join(printable(line, sys.stdout) for line in lines)
-
-
-def widget_values(mode):
-    """The values of the widgets mode and custom_mode that say this mode. Raises the engine's ValueError."""
-    from ...fsampler import DEFAULT_MODE, PAPER_MODES, PRESETS, Config  # imports torch
-
-    text = Config.parse(DEFAULT_MODE if mode is None else mode).mode
-    listed = text == "off" or text in PRESETS or text in PAPER_MODES
-    return [text, ""] if listed else [DEFAULT_MODE, text]
-
-
-def printable(line, stream):
-    """The line without control characters, and without what the stream's encoding lacks."""
-    line = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
-    encoding = stream.encoding or "utf-8"
-    return line.encode(encoding, "backslashreplace").decode(encoding)

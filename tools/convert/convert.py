@@ -1,20 +1,24 @@
-"""A workflow in UI format with FSampler in, and without it again. Both change the workflow in place."""
+"""FSampler put into a workflow in UI format, and taken out again. Both change the workflow in place."""
+
+from typing import Any
 
 from .ids import Ids
 from .insert import insert, remove
-from .known import KSAMPLERS, MARK, MODEL_NODE, OURS
+from .known import MARK, MODEL_NODE, OURS, is_mark
 from .outcome import Outcome
 from .replace import replace, replaceable, restore, set_values
 from .samplers import model_slot, skips_already, unplaceable
 from .trace import Tracer
-from .ui import INPUT, graphs, inputs, label
+from .ui import INPUT, Graph, Node, graphs, inputs, label
+from .widgets import said
 
 
-def convert(workflow, values, style, update):
-    """Put FSampler before every node that samples; the ``Outcome``.
+def convert(workflow: dict[str, Any], values: list[str], style: str, update: bool) -> Outcome:
+    """Put FSampler before every node that samples, in the workflow and its subgraphs.
 
-    ``values`` are those of the widgets mode and custom_mode, ``style`` is "model" or "ksampler"; with ``update``, nodes
-    that were put in before get the values too.
+    ``values`` are those of the widgets mode and custom_mode. With ``style`` "ksampler" the core's KSamplers become
+    ours, with "model" they get a FSampler (model) node before them, as all others do with either. With ``update``,
+    nodes that were put in before get the values too. Raises ValueError for what is not built as a workflow.
     """
     every = graphs(workflow)
     ids, tracer, outcome = Ids(every), Tracer(every), Outcome()
@@ -22,16 +26,26 @@ def convert(workflow, values, style, update):
         for node in list(graph.form["nodes"]):
             if node["type"] in tracer.subgraphs:
                 continue
-            if update and _mark(node) and set_values(node, values):
+            if update and _is_ours(node) and set_values(node, values):
                 outcome.changed.append(f"{label(node)}{graph.place}: mode {said(values)}")
             elif node["type"] in OURS or model_slot(node) is not None or style == "ksampler" and replaceable(node):
                 _place(every, graph, ids, tracer, node, values, style, outcome)
             elif why := unplaceable(graph, node, tracer):
-                outcome.left.append(f"{label(node)}{graph.place}: {why}")
+                outcome.untouched.append(f"{label(node)}{graph.place}: {why}")
     return outcome
 
 
-def _place(every, graph, ids, tracer, node, values, style, outcome):
+def _place(
+    every: list[Graph],
+    graph: Graph,
+    ids: Ids,
+    tracer: Tracer,
+    node: Node,
+    values: list[str],
+    style: str,
+    outcome: Outcome,
+) -> None:
+    """Put FSampler before one node of ``graph``, if it can have it; what was done goes to ``outcome``."""
     slot, name = model_slot(node), f"{label(node)}{graph.place}"
     skipping = skips_already(graph, node, slot, tracer)
     if skipping is node:
@@ -44,21 +58,22 @@ def _place(every, graph, ids, tracer, node, values, style, outcome):
         replace(graph, node, values)
         outcome.changed.append(f"{name}: now {node['type']}, mode {said(values)}")
         return
+    assert slot is not None  # there is a MODEL input wherever the node is neither ours nor replaceable
     link_id = inputs(node)[slot].get("link")
     source = None if link_id is None else graph.source(link_id)
     if source is None:
         why = "nothing is connected to" if link_id is None else f"the link {link_id} leads nowhere at"
-        outcome.left.append(f"{name}: {why} its MODEL input")
+        outcome.untouched.append(f"{name}: {why} its MODEL input")
         return
     added = insert(every, graph, ids, node, slot, list(values))
     start = "the subgraph's input" if source[0] == INPUT else label(graph.nodes[source[0]])
     outcome.changed.append(f"{MODEL_NODE} {added['id']} between {start} and {name}, mode {said(values)}")
 
 
-def revert(workflow):
-    """Take out what ``convert`` put in, the newest first; the ``Outcome``."""
+def revert(workflow: dict[str, Any]) -> Outcome:
+    """Take out what ``convert`` put in, the newest first. Raises ValueError for what is not built as a workflow."""
     every, outcome = graphs(workflow), Outcome()
-    marked = [(graph, node) for graph in every for node in graph.form["nodes"] if _mark(node)]
+    marked = [(graph, node) for graph in every for node in graph.form["nodes"] if _is_ours(node)]
     for graph, node in sorted(marked, key=lambda pair: _number(pair[1]), reverse=True):
         name = f"{label(node)}{graph.place}"
         if node["type"] == MODEL_NODE:
@@ -70,18 +85,10 @@ def revert(workflow):
     return outcome
 
 
-def said(values):
-    """The mode that the two widgets say."""
-    return values[1] or values[0]
+def _is_ours(node: Node) -> bool:
+    """Has this node been put in by ``convert``, and is it still of the class it had then?"""
+    return is_mark((node.get("properties") or {}).get(MARK), node["type"])
 
 
-def _mark(node):
-    """Has this node been put in by ``convert``, and is it still of that kind?"""
-    mark = (node.get("properties") or {}).get(MARK)
-    if not isinstance(mark, dict):
-        return False
-    return node["type"] == MODEL_NODE or KSAMPLERS.get(mark.get("type"), ("",))[0] == node["type"]
-
-
-def _number(node):
+def _number(node: Node) -> int:
     return node["id"] if isinstance(node["id"], int) else 0

@@ -1,31 +1,39 @@
 """New ids for nodes and links, and the counters in which a workflow keeps its highest ones."""
 
+from collections.abc import Sequence
+
+from .ui import Graph
+
 
 class Ids:
     """Numbers that are free in every graph of a workflow: some frontends renumber ids that two graphs share."""
 
-    def __init__(self, graphs):
-        nodes, links = [], []
+    def __init__(self, graphs: Sequence[Graph]) -> None:
+        nodes, links = list[object](), list[object]()
         for graph in graphs:
             holder, last_node, last_link = graph.counters
             nodes += [*graph.nodes, holder.get(last_node)]
             links += [*graph.links, holder.get(last_link)]
         self.node, self.link = (max(map(_whole, numbers), default=0) for numbers in (nodes, links))
 
-    def take(self):
+    def take(self) -> tuple[int, int]:
+        """A new id for a node and one for a link."""
         self.node, self.link = self.node + 1, self.link + 1
         return self.node, self.link
 
 
-def _whole(number):
+def _whole(number: object) -> int:
+    """The number that an id is, 0 for one that is none."""
+    if not isinstance(number, int | float | str):
+        return 0
     try:
         return int(number)
-    except (TypeError, ValueError):
+    except ValueError:
         return 0
 
 
-def count(graphs, number, link):
-    """Set the counters of these graphs to new ids; what they were."""
+def count(graphs: Sequence[Graph], number: int, link: int) -> list[list[int | None]]:
+    """Set the counters of these graphs to the ids of a new node and link; return what they were, a pair a graph."""
     before = []
     for graph in graphs:
         holder, *keys = graph.counters
@@ -34,8 +42,8 @@ def count(graphs, number, link):
     return before
 
 
-def uncount(graphs, number, link, before):
-    """Undo ``count``, but for counters that have gone on since."""
+def uncount(graphs: Sequence[Graph], number: int, link: int | None, before: list[list[int | None]]) -> None:
+    """Undo ``count``, except for counters that other new nodes or links have moved on since."""
     for graph, old in zip(graphs, before, strict=False):
         holder, *keys = graph.counters
         for key, new, value in zip(keys, (number, link), old, strict=True):

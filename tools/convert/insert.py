@@ -1,19 +1,26 @@
-"""A FSamplerModel node into a MODEL link in UI format, and out again.
+"""A FSampler (model) node put into a MODEL link in UI format, and taken out again.
 
 The link that was there keeps its id, its start and its reroutes and now ends at the new node; a new link goes on to the
 sampler. So nothing at the source changes, which may be a subgraph's input.
 """
 
-from .ids import count, uncount
+from collections.abc import Sequence
+from typing import Any
+
+from .boxes import Box
+from .ids import Ids, count, uncount
 from .known import MARK, MODEL_NODE
 from .place import free_place
-from .ui import INPUT, OUTPUT, get, inputs, outputs, put
+from .ui import INPUT, OUTPUT, Graph, Link, Node, get, inputs, outputs, put
 
 SIZE = (240, 102)  # the height is the least that the frontend gives the node
 
 
-def insert(graphs, graph, ids, node, slot, values):
-    """Put a node with these widget values before that input of ``node``, muted or bypassed as it is; the new node."""
+def insert(graphs: list[Graph], graph: Graph, ids: Ids, node: Node, slot: int, values: list[str]) -> Node:
+    """Put a node with these widget values before the input ``slot`` of ``node``, and return it.
+
+    It is muted or bypassed if ``node`` is. ``graphs`` are all of the workflow, ``graph`` the one that holds ``node``.
+    """
     socket = inputs(node)[slot]
     old, (number, new) = graph.links[socket["link"]], ids.take()
     position, grown, collapsed = free_place(graph, node, SIZE)
@@ -46,13 +53,13 @@ def insert(graphs, graph, ids, node, slot, values):
     graph.form["nodes"].append(form)
     graph.nodes[number] = form
     graph.add_link(new, number, 0, node["id"], slot, "MODEL")
-    put(old, target_id=number, target_slot=0)
+    put(old, {"target_id": number, "target_slot": 0})
     socket["link"] = new
     return form
 
 
-def remove(graphs, graph, node):
-    """Undo ``insert``; what else has been connected to the node's model since then goes to its source."""
+def remove(graphs: list[Graph], graph: Graph, node: Node) -> None:
+    """Undo ``insert``; whatever else takes the model from the node by now gets it from the node's source."""
     mark = node["properties"][MARK]
     old = next((graph.links.get(one.get("link")) for one in inputs(node) if one.get("name") == "model"), None)
     leaving = [number for number, link in graph.links.items() if get(link, "origin_id") == node["id"]]
@@ -61,10 +68,10 @@ def remove(graphs, graph, node):
     for number in leaving:
         link = graph.links[number]
         if old is not None and number == straight:
-            put(old, target_id=get(link, "target_id"), target_slot=get(link, "target_slot"))
+            put(old, {field: get(link, field) for field in ("target_id", "target_slot")})
             _relink(graph, link, get(old, "id"))
         elif old is not None and number in models:
-            put(link, origin_id=get(old, "origin_id"), origin_slot=get(old, "origin_slot"))
+            put(link, {field: get(old, field) for field in ("origin_id", "origin_slot")})
             _leave_from_source(graph, link)
             continue
         else:
@@ -82,8 +89,8 @@ def remove(graphs, graph, node):
             groups[index]["bounding"] = before
 
 
-def unlink_source(graph, number):
-    """Drop a link, and its number at its source."""
+def unlink_source(graph: Graph, number: int | None) -> None:
+    """Drop a link, also from the list of links that its source keeps."""
     link = graph.links.get(number)
     if link is not None:
         for key, slot in _source_slots(graph, link):
@@ -91,18 +98,19 @@ def unlink_source(graph, number):
         graph.drop_link(number)
 
 
-def _counted(graphs, graph):
-    """The graphs whose counters follow: the top one, and the one that changes."""
+def _counted(graphs: list[Graph], graph: Graph) -> list[Graph]:
+    """The graphs whose counters of ids change: the top one, and the one that gets the node."""
     return list(dict.fromkeys((graphs[0], graph)))
 
 
-def _grow(group, index, bounding):
+def _grow(group: dict[str, Any], index: int, bounding: Box) -> list[Any]:
+    """Give a group another size; ``[index, size before, size after]``, for the mark."""
     before, group["bounding"] = group["bounding"], list(bounding)
     return [index, before, list(bounding)]
 
 
-def _relink(graph, link, number):
-    """At the end of a link, put another link's number in place of its own."""
+def _relink(graph: Graph, link: Link, number: int | None) -> None:
+    """At the end of a link, put another link's number (None: no link) in place of its own."""
     own = get(link, "id")
     if get(link, "target_id") == OUTPUT:
         for slot in graph.form.get("outputs") or []:
@@ -114,13 +122,14 @@ def _relink(graph, link, number):
             slot["link"] = number
 
 
-def _leave_from_source(graph, link):
+def _leave_from_source(graph: Graph, link: Link) -> None:
+    """Add a link to the list of links that its source keeps."""
     for key, slot in _source_slots(graph, link):
         slot[key] = [*(slot.get(key) or []), get(link, "id")]
 
 
-def _source_slots(graph, link):
-    """``(key, slot)`` of the slot a link leaves from, where ``slot[key]`` lists its links."""
+def _source_slots(graph: Graph, link: Link) -> Sequence[tuple[str, dict[str, Any]]]:
+    """``(key, slot)`` of the slot a link leaves from, where ``slot[key]`` lists its links; nothing if there is none."""
     origin, index = get(link, "origin_id"), get(link, "origin_slot")
     inside = origin == INPUT
     slots = graph.form.get("inputs") or [] if inside else outputs(graph.nodes.get(origin, {}))

@@ -6,27 +6,33 @@ towards the new node, unless it would swallow another node or touch another grou
 
 import functools
 import math
+from collections.abc import Iterable
 
-from .boxes import COLLAPSED, TITLE, UNKNOWN, bounding, holds, meet, node_box
+from .boxes import COLLAPSED, TITLE, UNKNOWN, Box, bounding, holds, meet, node_box
+from .ui import Graph, Node
+
+Size = tuple[int, int]  # width and height in pixels, without the title
+Grown = list[tuple[int, Box]]  # index of a group, and what it is to cover
 
 GAP, STEP, FAR = 20, 20, 1200  # pixels: between nodes, between the places tried, and the farthest one
 DETOUR = 400  # pixels that a place inside the groups may be farther than one they must grow for
 LAST = 600  # pixels that a place to the right or below counts as farther than it is
+COLUMNS = ROWS = 2 * FAR // STEP  # of the places tried
 
 
-def free_place(graph, node, size):
-    """``(position, grown, collapsed)`` for a node of this size.
+def free_place(graph: Graph, node: Node, size: Size) -> tuple[list[float], Grown, bool]:
+    """``(position, grown, collapsed)`` of a new node of this size that belongs to ``node``.
 
-    ``grown`` are the ``(index, bounding)`` of groups that grow; ``collapsed``: there is room for its title only.
+    ``position`` is what the file will say, without the title. ``grown`` are the groups that must grow. ``collapsed``:
+    there is room for the title only, so the node is to be collapsed.
     """
     form = graph.form
     box = node_box(node) or UNKNOWN
-    boxes = [one for one in map(node_box, form["nodes"]) if one]
-    boxes += [bounding(form.get(border)) for border in ("inputNode", "outputNode") if bounding(form.get(border))]
+    taken = [*map(node_box, form["nodes"]), *(bounding(form.get(border)) for border in ("inputNode", "outputNode"))]
     reach = (box[0] - 2 * FAR, box[1] - 2 * FAR, 4 * FAR, 4 * FAR)
-    boxes = [one for one in boxes if meet(one, reach)]
-    groups = form.get("groups") if isinstance(form.get("groups"), list) else []
-    groups = {index: bounding(group) for index, group in enumerate(groups) if bounding(group)}
+    boxes = [one for one in taken if one and meet(one, reach)]
+    listed = form["groups"] if isinstance(form.get("groups"), list) else []
+    groups = {index: cover for index, group in enumerate(listed) if (cover := bounding(group))}
     own = {index: group for index, group in groups.items() if holds(group, box)}
     foreign = [group for index, group in groups.items() if index not in own]
     for shape, gap, strict in ((size, GAP, True), (size, GAP / 2, False), (COLLAPSED, GAP / 4, False)):
@@ -36,12 +42,17 @@ def free_place(graph, node, size):
     return _position(anywhere or (box[0] - COLLAPSED[0] - GAP, box[1])), [], True
 
 
-def _search(box, size, boxes, own, foreign, gap, strict):
-    """The best place inside the groups or beside them, or None; and the first free one anywhere.
+def _search(
+    box: Box, size: Size, boxes: list[Box], own: dict[int, Box], foreign: list[Box], gap: float, strict: bool
+) -> tuple[tuple[list[float], Grown] | None, Box | None]:
+    """The best place that keeps to the groups ``own``, as ``(position, groups that grow)``; and the first free one.
 
-    If not ``strict``, a group may come to lie over the edge of another one.
+    ``box`` is what the node covers that the new one belongs to. The new one stays ``gap`` pixels from all ``boxes`` and
+    out of the groups ``foreign``; if not ``strict``, it, and a group that grows, may lie over their edges. None where
+    there is no place.
     """
-    best = best_cost = anywhere = None
+    best: tuple[list[float], Grown] | None = None
+    best_cost, anywhere = 0.0, None
     blocked = _blocked(box, size, boxes, gap)
     strangers = {index: [one for one in boxes if not holds(group, one)] for index, group in own.items()}
     for cost, column, row in _offsets(*size):
@@ -65,27 +76,26 @@ def _search(box, size, boxes, own, foreign, gap, strict):
     return best, anywhere
 
 
-def _position(spot):
+def _position(spot: tuple[float, ...]) -> list[float]:
+    """Where the file says that a node is which covers this box: the corner below its title."""
     return [spot[0], spot[1] + TITLE]
 
 
-COLUMNS = ROWS = 2 * FAR // STEP
-
-
-def _first(width, height):
+def _first(width: int, height: int) -> tuple[int, int]:
     """The offset of the first column and row of places from a node's corner."""
     return -width - GAP - FAR, -height - TITLE - GAP - FAR
 
 
 @functools.cache
-def _offsets(width, height):
-    """``(cost, column, row)`` of the places for a new node, the nearest to "beside it on the left" first.
+def _offsets(width: int, height: int) -> list[tuple[int, int, int]]:
+    """``(cost, column, row)`` of the places to try for a new node of this size, the cheapest first.
 
-    Left and above come before the rest, which is for groups that have room nowhere else.
+    The cost is the distance in pixels from the place just left of the node, where downwards counts twice. Places to the
+    right and below, for groups that have room nowhere else, cost ``LAST`` more.
     """
     left, up = -width - GAP, -height - TITLE - GAP
 
-    def cost(dx, dy):
+    def cost(dx: int, dy: int) -> int:
         if dx <= left:
             return left - dx + abs(dy) + max(dy, 0)
         return abs(dx - left) + abs(dy) + (0 if dx <= 0 and dy <= up else LAST)
@@ -95,8 +105,8 @@ def _offsets(width, height):
     return sorted((cost(x + column * STEP, y + row * STEP), column, row) for column, row in places)
 
 
-def _blocked(box, size, boxes, gap):
-    """For each row of places, which columns are taken by a box or too close to one."""
+def _blocked(box: Box, size: Size, boxes: list[Box], gap: float) -> list[bytearray]:
+    """For each row of places, a byte a column: 1 where a box is, or too close."""
     x, y = (corner + first for corner, first in zip(box, _first(*size), strict=False))
     rows = [bytearray(COLUMNS) for _ in range(ROWS)]
     for left, top, width, height in boxes:
@@ -106,14 +116,14 @@ def _blocked(box, size, boxes, gap):
     return rows
 
 
-def _within(above, below, count):
-    """The range of whole numbers n from 0 to ``count`` for which ``above < n * STEP < below``."""
+def _within(above: float, below: float, count: int) -> tuple[int, int]:
+    """First and end of the whole numbers n in range(count) for which ``above < n * STEP < below``."""
     first = min(max(math.floor(above / STEP) + 1, 0), count)
     return first, max(first, min(math.ceil(below / STEP), count))
 
 
-def _around(group, spot):
-    """The group's bounding, large enough for the spot with a margin (the group's own title is in its top ``TITLE``)."""
+def _around(group: Box, spot: Box) -> Box:
+    """What the group must cover to hold the spot with a margin; its own title takes the top ``TITLE`` pixels."""
     left, top = min(group[0], spot[0] - GAP / 2), min(group[1], spot[1] - TITLE - GAP / 2)
     right = max(group[0] + group[2], spot[0] + spot[2] + GAP / 2)
     bottom = max(group[1] + group[3], spot[1] + spot[3] + GAP / 2)
@@ -121,11 +131,11 @@ def _around(group, spot):
     return group if same else (left, top, right - left, bottom - top)
 
 
-def _swallows(grown, strangers):
-    """Would a node that is not in a group come into it?"""
+def _swallows(grown: dict[int, Box], strangers: dict[int, list[Box]]) -> bool:
+    """Would a group that grows take in a node that was not in it? ``strangers`` are these nodes, by group."""
     return any(holds(grown[index], box) for index, boxes in strangers.items() for box in boxes)
 
 
-def _touches(own, grown, foreign):
-    """Would a group come to overlap another one?"""
+def _touches(own: dict[int, Box], grown: dict[int, Box], foreign: Iterable[Box]) -> bool:
+    """Would a group that grows overlap another one that it did not before?"""
     return any(meet(grown[index], other) and not meet(own[index], other) for index in own for other in foreign)

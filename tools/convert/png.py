@@ -6,9 +6,12 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST = 256 * 2**20  # bytes a text may unpack to
 
 
-def texts(data, name):
-    """Keyword -> text. ValueError if the file ends within a chunk; ``name`` is what the error calls it."""
-    found, at = {}, len(SIGNATURE)
+def texts(data: bytes, name: str) -> dict[str, str]:
+    """``{keyword: text}`` of the bytes of a PNG file, which begin with ``SIGNATURE``.
+
+    Raises ValueError if the file ends within a chunk or a text cannot be unpacked; ``name`` is what the error calls it.
+    """
+    found, at = dict[str, str](), len(SIGNATURE)
     while at < len(data):
         size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         body = data[at + 8 : at + 8 + size]
@@ -31,5 +34,5 @@ def texts(data, name):
     return found
 
 
-def _unpack(packed):
+def _unpack(packed: bytes) -> bytes:
     return zlib.decompressobj().decompress(packed, MOST)

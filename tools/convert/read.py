@@ -2,7 +2,10 @@
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from . import png
 
@@ -11,32 +14,37 @@ EXPECTED = "a workflow or prompt of ComfyUI (.json), or a PNG that ComfyUI saved
 
 @dataclass
 class File:
-    """``graph`` is the part of ``data`` to change: all of it, or the prompt in a body for POST /prompt."""
+    """What was read. ``graph`` is the part of ``data`` to change: all, or the prompt in a body for POST /prompt."""
 
-    data: dict
-    graph: dict
+    name: str  # what errors call it
+    data: dict[str, Any]
+    graph: dict[str, Any]
     is_ui: bool
-    indent: int | None = None  # as the file was indented
+    indent: int | None = None  # blanks a level, as the file was indented
 
 
-def read(path):
-    """The ``File`` at ``path``. Raises ValueError that names it and what was expected."""
+def read(path: str | Path, parts: Sequence[str] = ("workflow", "prompt"), expected: str = EXPECTED) -> File:
+    """The ``File`` at ``path``; of a PNG, the first of ``parts`` that is in it.
+
+    Raises ValueError that names the file and what was expected.
+    """
+    name = repr(str(path))
     try:
         with open(path, "rb") as file:
             data = file.read()
     except OSError as error:
-        raise ValueError(f"cannot read {str(path)!r}: {error.strerror}; expected {EXPECTED}") from None
+        raise ValueError(f"cannot read {name}: {error.strerror}; expected {expected}") from None
     if not data.startswith(png.SIGNATURE):
-        return parse(data, repr(str(path)))
-    texts = png.texts(data, repr(str(path)))
-    for name in ("workflow", "prompt"):
-        if name in texts:
-            return parse(texts[name].encode(), f"the {name} in {str(path)!r}")
-    raise ValueError(f"{str(path)!r} is a PNG without a workflow or prompt in it; expected one that ComfyUI saved")
+        return parse(data, name)
+    texts = png.texts(data, name)
+    for part in parts:
+        if part in texts:
+            return parse(texts[part].encode("utf-8", "surrogatepass"), f"the {part} in {name}")
+    raise ValueError(f"{name} is a PNG without a {' or '.join(parts)} in it; expected one that ComfyUI saved")
 
 
-def parse(data, name):
-    """The ``File`` in these bytes of JSON; ``name`` is what errors call it."""
+def parse(data: bytes, name: str) -> File:
+    """The ``File`` in these bytes of JSON; ``name`` is what errors call it. Raises ValueError for what is none."""
     try:
         text = data.decode(json.detect_encoding(data))
         value = json.loads(text)
@@ -51,13 +59,13 @@ def parse(data, name):
     indent = len(indented[1]) if indented else None
     if isinstance(value, dict):
         if isinstance(value.get("nodes"), list):
-            return File(value, value, True, indent)
+            return File(name, value, value, True, indent)
         if _is_prompt(value):
-            return File(value, value, False, indent)
+            return File(name, value, value, False, indent)
         if _is_prompt(value.get("prompt")):
-            return File(value, value["prompt"], False, indent)
+            return File(name, value, value["prompt"], False, indent)
     raise ValueError(f"{name} is neither a workflow (nodes, links) nor a prompt (class_type, inputs)")
 
 
-def _is_prompt(value):
+def _is_prompt(value: object) -> bool:
     return isinstance(value, dict) and any(isinstance(node, dict) and "class_type" in node for node in value.values())

@@ -1,19 +1,21 @@
 """A KSampler of the core becomes ours in UI format, and back: the same node with two more widget values and an output.
 
-What filename prefixes like ``%KSampler.seed%`` look for, the property "Node name for S&R", stays.
+The property "Node name for S&R" stays, since file name prefixes like ``%KSampler.seed%`` refer to it.
 """
+
+from typing import Any
 
 from .insert import unlink_source
 from .known import KSAMPLERS, MARK
-from .ui import get, inputs, outputs, put
+from .ui import Graph, Link, Node, get, inputs, outputs, put
+from .widgets import WIDGETS
 
-ADDED = ("mode", "custom_mode")
 FOREIGN = ("cnr_id", "ver")  # say which pack a node is from
 SETTINGS = {"name": "settings", "type": "FSAMPLER_SETTINGS", "shape": 7, "link": None}
 REPORT = {"name": "report", "type": "FSAMPLER_REPORT", "links": None}
 
 
-def replaceable(node):
+def replaceable(node: Node) -> bool:
     """Is it a KSampler with the slots and the number of widget values that the core's has?"""
     if node["type"] not in KSAMPLERS or len(outputs(node)) != 1 or not isinstance(node.get("inputs"), list):
         return False
@@ -21,10 +23,10 @@ def replaceable(node):
     return isinstance(values, dict) or isinstance(values, list) and len(values) == KSAMPLERS[node["type"]][1]
 
 
-def replace(graph, node, values):
-    """Make it ours with these values of mode and custom_mode."""
+def replace(graph: Graph, node: Node, values: list[str]) -> None:
+    """Make a ``replaceable`` node ours, with these values of mode and custom_mode."""
     had = "properties" in node
-    mark = {"type": node["type"], "properties": node.get("properties")} if had else {"type": node["type"]}
+    mark: dict[str, Any] = {"type": node["type"]} | ({"properties": node["properties"]} if had else {})
     _modernise(node, mark)
     node["type"] = KSAMPLERS[node["type"]][0]
     kept = {key: value for key, value in (node.get("properties") or {}).items() if key not in FOREIGN}
@@ -37,11 +39,11 @@ def replace(graph, node, values):
     _write(node, values, len(node["widgets_values"]))
 
 
-def restore(graph, node):
-    """Undo ``replace``; widget values that have changed since stay changed."""
+def restore(graph: Graph, node: Node) -> None:
+    """Undo ``replace``; the other widget values keep what the user has set since."""
     mark = node["properties"][MARK]
     node["type"] = mark["type"]
-    for slot in [slot for slot in inputs(node) if slot.get("name") in ("settings", *ADDED)]:
+    for slot in [slot for slot in inputs(node) if slot.get("name") in ("settings", *WIDGETS)]:
         if slot.get("link") is not None:
             unlink_source(graph, slot["link"])
         at = next(index for index, other in enumerate(node["inputs"]) if other is slot)
@@ -60,7 +62,7 @@ def restore(graph, node):
         del node["properties"]
     for values in (node.get("widgets_values"), node.get("widgets_values_named")):
         if isinstance(values, dict):
-            for name in ADDED:
+            for name in WIDGETS:
                 values.pop(name, None)
         elif isinstance(values, list):
             _, count, control = KSAMPLERS[node["type"]]
@@ -69,11 +71,11 @@ def restore(graph, node):
                 values[control] = mark["control"]
 
 
-def set_values(node, values):
-    """Other values of mode and custom_mode, on a node that is ours already; False if they are so already."""
+def set_values(node: Node, values: list[str]) -> bool:
+    """Set mode and custom_mode of a node that is ours already; False if it has these values already."""
     first = next((count for ours, count, _ in KSAMPLERS.values() if ours == node["type"]), 0)
     old = node.get("widgets_values")
-    if isinstance(old, dict) and all(old.get(name) == value for name, value in zip(ADDED, values, strict=True)):
+    if isinstance(old, dict) and all(old.get(name) == value for name, value in zip(WIDGETS, values, strict=True)):
         return False
     if isinstance(old, list) and old[first : first + 2] == values:
         return False
@@ -81,32 +83,37 @@ def set_values(node, values):
     return True
 
 
-def _modernise(node, mark):
-    """Old files say control_after_generate as a truth value; the page understands that for the core's nodes only."""
+def _modernise(node: Node, mark: dict[str, Any]) -> None:
+    """Turn a control_after_generate that is true or false, as in old files, into today's word; ``mark`` keeps it.
+
+    The page understands the old form only in nodes of the core.
+    """
     values, (_, _, control) = node["widgets_values"], KSAMPLERS[node["type"]]
     if isinstance(values, list) and isinstance(values[control], bool):
         mark["control"] = values[control]
         values[control] = _control(values[control])
 
 
-def _control(value):
+def _control(value: bool) -> str:
     return "randomize" if value else "fixed"
 
 
-def _write(node, values, first):
+def _write(node: Node, values: list[str], first: int) -> None:
+    """Put the values of mode and custom_mode into the node's; in a list they have the places from ``first`` on."""
     for held in (node.get("widgets_values"), node.get("widgets_values_named")):
         if isinstance(held, dict):
-            held.update(zip(ADDED, values, strict=True))
+            held.update(zip(WIDGETS, values, strict=True))
         elif isinstance(held, list):
             held[first : first + 2] = values
 
 
-def _shift(graph, node, at, by):
-    """Move the ends of the links into a node from that input on."""
+def _shift(graph: Graph, node: Node, at: int, by: int) -> None:
+    """Move the ends of the links into a node by so many inputs, from the input ``at`` on."""
     for link in graph.links.values():
         if get(link, "target_id") == node["id"] and get(link, "target_slot") >= at:
-            put(link, target_slot=get(link, "target_slot") + by)
+            put(link, {"target_slot": get(link, "target_slot") + by})
 
 
-def _is_report(link, node):
-    return get(link, "origin_id") == node["id"] and get(link, "origin_slot") == 1
+def _is_report(link: Link, node: Node) -> bool:
+    """Does the link leave from the report output of this node?"""
+    return bool(get(link, "origin_id") == node["id"] and get(link, "origin_slot") == 1)

@@ -1,19 +1,20 @@
 """Which nodes of a graph in UI format sample, where their MODEL comes in, and why one cannot have FSampler."""
 
 from .known import KSAMPLERS, MODEL_NODE, NOT_SAMPLERS, OURS, SAMPLER_NODES, SAMPLERS, sounds_like_sampler
-from .ui import get, inputs, outputs
+from .trace import Tracer
+from .ui import Graph, Link, Node, get, inputs, outputs
 
-LATENTS = ("LATENT", "IMAGE", "SAMPLES")
+LATENTS = ("LATENT", "IMAGE", "SAMPLES")  # how the types of outputs end that hold what was sampled
 
 
-def model_slot(node):
+def model_slot(node: Node) -> int | None:
     """The index of the input through which a sampling node gets its MODEL; None for a node that does not sample.
 
     A node samples that takes a MODEL and gives a LATENT or a GUIDER. One that gives the MODEL as well is a patch,
     unless its name says otherwise. Of two models (DualModelGuider) the first is the one that FSampler wraps.
     """
     gives = {str(slot.get("type")) for slot in outputs(node)}
-    samples = gives & {"LATENT", "GUIDER"} and node["type"] not in NOT_SAMPLERS
+    samples = bool(gives & {"LATENT", "GUIDER"}) and node["type"] not in NOT_SAMPLERS
     if "MODEL" in gives and not sounds_like_sampler(node["type"]):
         samples = False
     if not samples and node["type"] not in SAMPLERS:
@@ -23,8 +24,11 @@ def model_slot(node):
     return next(iter(named or slots), None)
 
 
-def unplaceable(graph, node, tracer):
-    """Why a node that samples, or sounds as if, has nowhere to put FSampler; None for other nodes."""
+def unplaceable(graph: Graph, node: Node, tracer: Tracer) -> str | None:
+    """Why FSampler cannot be put before a node without a MODEL input that samples, or that sounds as if it did.
+
+    None for all other nodes, among them those whose guider can have FSampler.
+    """
     if node["type"] in KSAMPLERS:
         return "it has no MODEL input"
     takes = [slot for slot in inputs(node) if slot.get("type") == "GUIDER"]
@@ -41,8 +45,8 @@ def unplaceable(graph, node, tracer):
     return "it takes no MODEL" if latent and sounds_like_sampler(node["type"]) else None
 
 
-def _group_samples(graph, node):
-    """Does the definition of a group node (the older kind, in ``extra``) hold a sampler?"""
+def _group_samples(graph: Graph, node: Node) -> bool:
+    """Is there a sampler in a group node? Group nodes, older than subgraphs, are defined in ``extra``."""
     groups = (graph.form.get("extra") or {}).get("groupNodes")
     definition = groups.get(node["type"][len("workflow>") :]) if isinstance(groups, dict) else None
     nodes = definition.get("nodes") if isinstance(definition, dict) else None
@@ -50,10 +54,11 @@ def _group_samples(graph, node):
     return any(kind in SAMPLERS or sounds_like_sampler(str(kind)) for kind in kinds)
 
 
-def skips_already(graph, node, slot, tracer):
+def skips_already(graph: Graph, node: Node, slot: int | None, tracer: Tracer) -> Node | None:
     """The FSampler node because of which a node skips already, or None.
 
-    It is the node itself, one on the way of its model, or one on the way of the SAMPLER it is used with.
+    That is the node itself, or one on the way of the MODEL into its input ``slot``, or one on the way of the SAMPLER
+    into it or, if it is a guider, into a node that uses it.
     """
     if node["type"] in OURS:
         return node
@@ -73,5 +78,6 @@ def skips_already(graph, node, slot, tracer):
     return None
 
 
-def link_type(link):
+def link_type(link: Link) -> object:
+    """The type of the value on a link, None if the link does not say."""
     return link.get("type") if isinstance(link, dict) else link[5] if len(link) > 5 else None

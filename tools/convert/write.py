@@ -1,13 +1,19 @@
-"""A file appears whole or not at all: written beside its place and moved there."""
+"""The converted workflow as JSON, and the file it goes to."""
 
-import contextlib
 import json
 import os
 from pathlib import Path
+from typing import Any
+
+from ..files import explained, write_file
 
 
-def to_text(data, indent=None, encoding="utf-8"):
-    """JSON; characters that the encoding lacks (half a surrogate pair, say) are escaped."""
+def to_text(data: dict[str, Any], indent: int | None = None, encoding: str = "utf-8") -> str:
+    """A workflow or prompt as JSON, ``indent`` blanks a level (None: all on one line).
+
+    If there is a character that the encoding lacks (half a surrogate pair, say), all that are not ASCII are escaped.
+    Raises ValueError for one that is nested too deeply.
+    """
     try:
         text = json.dumps(data, ensure_ascii=False, indent=indent)
         text.encode(encoding)
@@ -18,15 +24,20 @@ def to_text(data, indent=None, encoding="utf-8"):
     return text
 
 
-def default_out(path, revert):
-    """Beside the file: a.json or a.png -> a.fsampler.json, and a.fsampler.json -> a.original.json."""
+def default_out(path: str | Path, revert: bool) -> Path:
+    """Where to write without ``-o``: beside the file, a.json and a.png to a.fsampler.json; when reverting, also
+    a.fsampler.json to a.original.json."""
     path = Path(path)
     name = path.stem.removesuffix(".fsampler")
     return path.with_name(f"{name}.{'original' if revert else 'fsampler'}.json")
 
 
-def write(text, out, overwrite):
-    """Write the text to the path. ValueError that names it if that cannot be done; then nothing has changed."""
+def write(text: str, out: str | Path, overwrite: bool) -> None:
+    """Write the text and a line break to the path; a symbolic link is followed.
+
+    Raises ValueError that names the path if that cannot be done, or if there is a file and not ``overwrite``; then
+    nothing has changed.
+    """
     out = Path(os.path.realpath(out))
     if out.exists():
         if not out.is_file():
@@ -35,18 +46,5 @@ def write(text, out, overwrite):
             raise ValueError(f"{str(out)!r} exists already; to overwrite it, name it with -o")
         if not os.access(out, os.W_OK):
             raise ValueError(f"cannot write {str(out)!r}: it is read-only; expected a path that can be written")
-    beside = out.with_name(f".fsampler-{os.getpid()}.tmp")
-    try:
-        with open(beside, "x", encoding="utf-8", newline="\n") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        if out.exists():
-            os.chmod(beside, out.stat().st_mode & 0o7777)
-        os.replace(beside, out)
-    except OSError as error:
-        why = error.strerror or error
-        raise ValueError(f"cannot write {str(out)!r}: {why}; expected a path that can be written") from None
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(beside)
+    with explained(repr(str(out)), "expected a path that can be written"):
+        write_file(out, f"{text}\n".encode())

@@ -1,14 +1,21 @@
 """The addresses of servers, as the user gives them."""
 
 import ipaddress
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 DEFAULT = "http://127.0.0.1:8188"
 EXPECTED = f"expected one like {DEFAULT}"
 
 
-def parse(text):
-    """``scheme://host:port/prefix`` of a --server value. Raises ValueError."""
+def parse(text: str) -> str:
+    """``scheme://host:port/prefix`` of a --server value; the scheme may be missing, as may port and prefix.
+
+    Raises ValueError for what is no such address, and for one with a user or password in it.
+
+    >>> parse("gpu:8188/")
+    'http://gpu:8188'
+    """
     whole = text.strip() if "://" in text else f"http://{text.strip()}"
     try:
         parts = urlsplit(whole)
@@ -22,14 +29,15 @@ def parse(text):
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 
-def is_loopback(address):
-    host = urlsplit(address).hostname
+def is_loopback(address: str) -> bool:
+    """Is the server on this machine, so that nothing goes over a network?"""
+    host = urlsplit(address).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
 
 
-def parse_all(texts):
-    """Each address once, the default one if none is given."""
+def parse_all(texts: Iterable[str] | None) -> list[str]:
+    """Each address once, ``DEFAULT`` if there is none. Raises ValueError as ``parse`` does."""
     return list(dict.fromkeys(parse(text) for text in texts or [DEFAULT]))

@@ -1,28 +1,34 @@
-"""The jobs that are left, shared by the threads of the servers: whoever is free takes the next one."""
+"""The jobs that remain, shared by the threads of the servers: whoever is free takes the next one."""
 
 import threading
+from collections.abc import Iterable, Mapping
+
+from .plan import QueueJob
 
 
 class Board:
-    """A job goes to each server at most once unless the server could not be used at all."""
+    """Who runs which job. A job that a server refused or failed is not given to that server again.
 
-    def __init__(self, jobs, kept):
-        """``kept``: job -> the name of the server that has it from an earlier start."""
+    ``kept`` says which server has a job from an earlier start of the queue; it is offered to that one first.
+    """
+
+    def __init__(self, jobs: Iterable[QueueJob], kept: Mapping[QueueJob, str]) -> None:
         self.changed = threading.Condition()
         self.waiting = list(jobs)
         self.kept = dict(kept)
-        self.running = {}  # server name -> job
-        self.refused = {job: {} for job in jobs}  # job -> server name -> why
-        self.gone = {}  # server name -> why
-        self.done = {}  # server name -> jobs
-        self.servers = set()
+        self.running: dict[str, QueueJob] = {}  # by the name of the server
+        self.refused: dict[QueueJob, dict[str, str]] = {job: {} for job in self.waiting}  # why, by the server's name
+        self.gone: dict[str, str] = {}  # why a server ended early
+        self.done: dict[str, int] = {}  # how many jobs a server has finished
+        self.servers: set[str] = set()
 
-    def join(self, name):
+    def join(self, name: str) -> None:
+        """A server is there."""
         with self.changed:
             self.servers.add(name)
 
-    def take(self, name, stop):
-        """The next job for a server; None when there is and will be none."""
+    def take(self, name: str, stop: threading.Event) -> QueueJob | None:
+        """The next job for a server. Waits while another server's job may come back; None once there will be none."""
         with self.changed:
             while not stop.is_set():
                 mine = [job for job in self.waiting if name not in self.refused[job] and self._may(job, name)]
@@ -37,18 +43,19 @@ class Board:
                 self.changed.wait(0.5)
         return None
 
-    def _may(self, job, name):
-        """Not while a server that already has it is still there."""
+    def _may(self, job: QueueJob, name: str) -> bool:
+        """A server may take any job but one that another server, which is still there, has from an earlier start."""
         return self.kept.get(job, name) == name or self.kept[job] not in self.servers
 
-    def finish(self, name):
+    def finish(self, name: str) -> None:
+        """The job of a server is done."""
         with self.changed:
             self.done[name] = self.done.get(name, 0) + 1
             del self.running[name]
             self.changed.notify_all()
 
-    def refuse(self, name, why):
-        """The job failed there; others may try."""
+    def refuse(self, name: str, why: str) -> None:
+        """The job of a server failed there; others may try it."""
         with self.changed:
             job = self.running.pop(name)
             self.refused[job][name] = why
@@ -56,8 +63,8 @@ class Board:
             self.waiting.insert(0, job)
             self.changed.notify_all()
 
-    def leave(self, name, why=None):
-        """A server is done, or gone for a reason; its job goes back."""
+    def leave(self, name: str, why: str | None = None) -> None:
+        """A server is done, or gone for the reason ``why``; its job goes back."""
         with self.changed:
             job = self.running.pop(name, None)
             if job is not None:

@@ -6,19 +6,20 @@ import threading
 import time
 from pathlib import Path
 
+from ..convert.widgets import widget_values
 from . import address
 from .board import Board
-from .plan import Plan, parse_modes, parse_seeds
+from .plan import Plan, QueueJob, parse_modes, parse_seeds
 from .prompt import read_prompt, seeds_in, set_value
-from .store import Store
+from .store import AGAIN, Store
 
 TOKEN = "FSAMPLER_TOKEN"
 MODES = "off,balanced,fast"
-TIMEOUT = 600.0
-AGAIN = "what is finished is kept, and the same command goes on from there"
+TIMEOUT = 600.0  # seconds
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the command."""
     nothing = argparse.SUPPRESS
     parser.add_argument("file", metavar="FILE", help="a prompt (API format, .json), or a PNG that ComfyUI saved")
     parser.add_argument(
@@ -50,8 +51,8 @@ def add_arguments(parser):
     )
 
 
-def run(args):
-    """Run what is left of the plan; the lines to print. Raises ValueError for whatever cannot be done."""
+def run(args: argparse.Namespace) -> str:
+    """Run the jobs of the plan that remain, and return the lines to print. Raises ValueError if that cannot be done."""
     plan = plan_of(args)
     if not 0.1 <= args.timeout <= 1e6:
         raise ValueError(f"--timeout {args.timeout:g}; expected seconds, 0.1 to 1000000")
@@ -61,16 +62,14 @@ def run(args):
     addresses = address.parse_all(getattr(args, "servers", None))
     out = getattr(args, "out", None) or Path("out/queue") / Path(args.file).stem
     with Store(out, token).opened(plan, Path(args.file).name) as store:
-        left = [job for job in plan.jobs if store.finished(job) is None]
+        remaining = [job for job in plan.jobs if store.finished(job) is None]
         began = time.monotonic()
-        board = _work(plan, left, store, addresses, args.timeout, token) if left else Board([], {})
-        return _closing(plan, left, board, time.monotonic() - began, out)
+        board = _work(plan, remaining, store, addresses, args.timeout, token) if remaining else Board([], {})
+        return _closing(plan, remaining, board, time.monotonic() - began, out)
 
 
-def plan_of(args):
-    """The ``Plan`` that the arguments say. Raises ValueError."""
-    from ..convert.command import widget_values
-
+def plan_of(args: argparse.Namespace) -> Plan:
+    """The ``Plan`` that the arguments ask for. Raises ValueError for arguments that make none."""
     values = [widget_values(mode) for mode in parse_modes(args.modes)]
     prompt = read_prompt(args.file)
     for text in getattr(args, "values", None) or []:
@@ -82,17 +81,20 @@ def plan_of(args):
     return Plan(prompt, {custom or mode: [mode, custom] for mode, custom in values}, seeds)
 
 
-def _work(plan, left, store, addresses, timeout, token):
+def _work(
+    plan: Plan, remaining: list[QueueJob], store: Store, addresses: list[str], timeout: float, token: str | None
+) -> Board:
+    """Run the jobs, with a thread for each server; return the ``Board`` when all threads have ended."""
     from .progress import Progress
     from .server import Server
     from .worker import Worker
 
     servers = [Server(one, token, timeout) for one in addresses]
-    started = {job: store.started(job) for job in left}
-    board = Board(left, {job: place[0] for job, place in started.items() if place})
-    progress = Progress([one.name for one in servers], len(plan.jobs), len(plan.jobs) - len(left))
+    started = {job: store.started(job) for job in remaining}
+    board = Board(remaining, {job: place[0] for job, place in started.items() if place})
+    progress = Progress([one.name for one in servers], len(plan.jobs), len(plan.jobs) - len(remaining))
     stop = threading.Event()
-    for line in plan.left:
+    for line in plan.untouched:
         progress.say(f"left alone: {line}")
     far = [one.name for one in servers if not address.is_loopback(one.address) and one.address.startswith("http:")]
     if token and far:
@@ -121,16 +123,19 @@ def _work(plan, left, store, addresses, timeout, token):
     return board
 
 
-def _closing(plan, left, board, seconds, out):
-    """The lines to print. Raises ValueError if jobs are left."""
+def _closing(plan: Plan, remaining: list[QueueJob], board: Board, seconds: float, out: Path) -> str:
+    """The lines to print; ``remaining`` are the jobs that were not finished before.
+
+    Raises ValueError if some of them are not finished now.
+    """
     gone = "; ".join(f"{name} {why}" for name, why in board.gone.items())
     if board.waiting:
         refused = {why for job in board.waiting for why in board.refused[job].values()}
         said = "; ".join([*sorted(refused)[:3], *([gone] if gone else [])])
         raise ValueError(f"{len(board.waiting)} of {len(plan.jobs)} jobs are not done: {said}; {AGAIN}")
-    before = len(plan.jobs) - len(left)
+    before = len(plan.jobs) - len(remaining)
     told = f"{len(plan.jobs)} jobs done" + (f", {before} of them before" if before else "")
-    lines = [told + (f"{f', {len(left)}' if before else ''} in {seconds:.1f} s:" if left else "")]
+    lines = [told + (f"{f', {len(remaining)}' if before else ''} in {seconds:.1f} s:" if remaining else "")]
     lines += [f"  {name}: {count}" for name, count in board.done.items()]
     lines += [f"gone: {gone}"] if gone else []
     return "\n".join([*lines, f"in {out}; to look at them: fsampler compare {str(out)!r}"])

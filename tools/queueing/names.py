@@ -4,10 +4,14 @@ import hashlib
 import re
 
 
-def slug(text):
-    """Letters, digits and dashes that stand for a text; texts that differ have slugs that differ.
+def slug(text: object) -> str:
+    """Letters, digits and dashes that stand for a text: at most 49 of them, at least one.
 
-    A text that is not in that alphabet gets eight hex digits of its hash. At most 49 characters, never empty.
+    A text that cannot stand for itself (another alphabet, capital letters, too long) gets eight hex digits of its hash,
+    so that different texts have different slugs.
+
+    >>> slug("fast"), slug("h2/s3")
+    ('fast', 'h2-s3-dd5b0911')
     """
     text = str(text)
     short = re.sub("[^A-Za-z0-9]+", "-", text)[:40].strip("-")

@@ -1,9 +1,14 @@
 """The files that a server's history lists, and the ending that each gets here: by its first bytes, not by its name."""
 
-PICTURES = ("png", "jpg", "webp")  # what compare compares
-OURS = ("FSamplerReport", "FSamplerCompare")
+from collections.abc import Iterator
+
+from ..convert.api import Prompt
+from ..data import Object, as_list
+
+PICTURES = ("png", "jpg", "webp")  # what `fsampler compare` can compare
+OURS = ("FSamplerReport", "FSamplerCompare")  # nodes whose pictures are charts, not results
 HEAD = 64  # bytes that are enough to tell a kind
-_KINDS = (  # where, what is there, and the ending
+_KINDS = (  # at which byte, what is there, and the ending
     (0, b"\x89PNG\r\n\x1a\n", "png"),
     (0, b"\xff\xd8\xff", "jpg"),
     (8, b"WEBP", "webp"),
@@ -26,8 +31,8 @@ _KINDS = (  # where, what is there, and the ending
 _RIFF = ("webp", "wav", "avi")
 
 
-def ending(head):
-    """The ending for a file that begins so, ``bin`` for a kind that is not known."""
+def ending(head: bytes) -> str:
+    """The ending for a file that begins with these bytes, ``bin`` for a kind that is not known."""
     if head.startswith(b"\x1aE\xdf\xa3"):
         return "webm" if b"webm" in head[:HEAD] else "mkv"
     for place, sign, kind in _KINDS:
@@ -36,22 +41,24 @@ def ending(head):
     return "bin"
 
 
-def listed(outputs, prompt):
-    """``(node, index, file)`` of each file in a history's outputs once, those of our own report nodes left out.
+def listed(outputs: Object, prompt: Prompt) -> Iterator[tuple[str, int, dict[str, str]]]:
+    """``(node id, index, file)`` of each file in a history's outputs, each once and none of our own report nodes.
 
-    ``images`` come first, so that the index of a picture is its place among them.
+    ``file`` has what /view needs: filename, subfolder, type. ``images`` come first, so that the index of a picture is
+    its place among them.
     """
     for number, output in outputs.items():
         kind = (prompt.get(number) or {}).get("class_type", "")
         if kind in OURS or not isinstance(output, dict):
             continue
         lists = [output[key] for key in sorted(output, key=lambda key: key != "images")]
-        files = [_file(entry) for entries in lists if isinstance(entries, list) for entry in entries]
+        files = [_file(entry) for entries in lists for entry in as_list(entries)]
         once = {tuple(file.values()): file for file in files if file is not None and file["type"] != "input"}
         for index, file in enumerate(once.values()):
             yield number, index, file
 
 
-def _file(entry):
-    named = isinstance(entry, dict) and isinstance(entry.get("filename"), str)
-    return {key: str(entry.get(key, "")) for key in ("filename", "subfolder", "type")} if named else None
+def _file(entry: object) -> dict[str, str] | None:
+    if isinstance(entry, dict) and isinstance(entry.get("filename"), str):
+        return {key: str(entry.get(key, "")) for key in ("filename", "subfolder", "type")}
+    return None

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..convert.api import Prompt
 from .names import slug
 from .prompt import seeds_in
 from .wiring import add_reports, with_mode
@@ -12,43 +14,47 @@ MOST_JOBS = 10_000
 
 
 @dataclass(frozen=True)
-class Job:
-    """One run of the workflow; ``key`` names its files."""
+class QueueJob:
+    """One run of the workflow."""
 
     mode: str
     seed: int
 
     @property
-    def key(self):
+    def key(self) -> str:
+        """How the names of its files begin."""
         return f"{slug(self.mode)}_seed-{self.seed}"
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.mode} seed {self.seed}"
 
 
 class Plan:
-    """The jobs on a prompt. ``values`` are those of the widgets mode and custom_mode, by mode.
+    """The jobs on a prompt: each mode with each seed.
 
-    The full run of a seed comes before its other modes, so that what is done can be compared early.
+    ``values`` are those of the widgets mode and custom_mode, by mode. The full run of a seed comes before its other
+    modes, so that what is done can be compared early. ``untouched`` are lines on the nodes that cannot have FSampler.
+    Raises ValueError for a prompt without a sampler, for several seeds and no input to put them in, and for too many
+    jobs.
     """
 
-    def __init__(self, prompt, values, seeds):
+    def __init__(self, prompt: Prompt, values: Mapping[str, list[str]], seeds: list[int]) -> None:
         self.prompt, self.values, self.seeds = prompt, values, seeds
         self.places = seeds_in(prompt)
-        self.left = with_mode(prompt, next(iter(values.values())))[1]  # whether there is a sampler shows here
+        self.untouched = with_mode(prompt, next(iter(values.values())))[1]  # raises if there is no sampler
         if len(seeds) > 1 and not self.places:
             raise ValueError("no seed or noise_seed of the workflow is a number, so every seed would give the same")
         if len(seeds) * len(values) > MOST_JOBS:
             raise ValueError(f"{len(seeds)} seeds x {len(values)} modes; expected at most {MOST_JOBS} jobs")
-        self.jobs = [Job(mode, seed) for seed in seeds for mode in sorted(values, key=lambda mode: mode != "off")]
+        self.jobs = [QueueJob(mode, seed) for seed in seeds for mode in sorted(values, key=lambda mode: mode != "off")]
 
     @property
-    def digest(self):
-        """What tells one plan from another."""
+    def digest(self) -> str:
+        """A hash of prompt, modes and seeds, to tell one plan from another."""
         whole = json.dumps([self.prompt, list(self.values), self.seeds], sort_keys=True)
         return hashlib.sha256(whole.encode()).hexdigest()
 
-    def prompt_of(self, job):
+    def prompt_of(self, job: QueueJob) -> Prompt:
         """The prompt that runs a job."""
         prompt, _ = with_mode(self.prompt, self.values[job.mode])
         for number, key in self.places:
@@ -57,9 +63,13 @@ class Plan:
         return prompt
 
 
-def parse_modes(text):
-    """The modes in "off,fast,h2/s3" or, as modes may hold commas, "off,h2, 3, 4, 7": a bare number is no mode."""
-    modes = []
+def parse_modes(text: str) -> list[str]:
+    """The modes in a list with commas. A mode may hold commas itself, so a bare number goes on with the mode before it.
+
+    >>> parse_modes("off,fast"), parse_modes("off,h2, 3, 4")
+    (['off', 'fast'], ['off', 'h2, 3, 4'])
+    """
+    modes = list[str]()
     for part in text.split(","):
         if part.strip().isdigit() and modes:
             modes[-1] += f",{part}"
@@ -68,9 +78,13 @@ def parse_modes(text):
     return modes
 
 
-def parse_seeds(text):
-    """The seeds in "1-8" or "1,5,9-12", each once. Raises ValueError."""
-    seeds = []
+def parse_seeds(text: str) -> list[int]:
+    """The seeds in a list of numbers and ranges, each once. Raises ValueError for anything else, and for too many.
+
+    >>> parse_seeds("5,9-11")
+    [5, 9, 10, 11]
+    """
+    seeds = list[int]()
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
         last = last if dash else first

@@ -1,18 +1,26 @@
-"""What is seen meanwhile, on stderr: a bar for the whole and one a server; without a terminal, a line a job."""
+"""What the user sees while the queue runs, on stderr: a bar for all jobs and one for each server.
+
+Without a terminal there are no bars, only a line for each job that ends.
+"""
 
 import sys
 import threading
+from collections.abc import Iterable, Sized
 
 from tqdm import tqdm
 
-from ..convert.command import printable
+from ..data import Object
+from ..text import printable
+from .plan import QueueJob
 
 STEPS = "  {desc}: {n_fmt}/{total_fmt} {rate_inv_fmt}, {remaining} left"
 ALL = "{desc} {n_fmt}/{total_fmt} |{bar}| {elapsed}, {remaining} left"
 
 
 class Progress:
-    def __init__(self, names, total, done):
+    """The bars. ``names`` are those of the servers, ``done`` of the ``total`` jobs were finished before."""
+
+    def __init__(self, names: Iterable[str], total: int, done: int) -> None:
         self.lock = threading.RLock()
         self.live = sys.stderr.isatty()
         common = dict(disable=not self.live, leave=False, file=sys.stderr)
@@ -22,20 +30,22 @@ class Progress:
             for at, name in enumerate(names, 1)
         }
 
-    def say(self, text):
+    def say(self, text: str) -> None:
+        """Write lines above the bars."""
         with self.lock:
             for line in text.split("\n"):
                 tqdm.write(f"fsampler queue: {printable(line, sys.stderr)}", file=sys.stderr)
 
-    def begin(self, name, job):
+    def begin(self, name: str, job: QueueJob) -> None:
+        """A server starts with a job."""
         with self.lock:
             bar = self.bars[name]
             bar.reset()
             bar.set_description_str(f"{name} {job}")
 
-    def step(self, name, value, most):
-        """A node of the job is at ``value`` of ``most``."""
-        if not self.live or not all(isinstance(number, (int, float)) for number in (value, most)):
+    def step(self, name: str, value: object, most: object) -> None:
+        """A node of a server's job is at step ``value`` of ``most``; what is no number is not shown."""
+        if not self.live or not isinstance(value, int | float) or not isinstance(most, int | float):
             return
         with self.lock:
             bar = self.bars[name]
@@ -43,7 +53,8 @@ class Progress:
                 bar.reset(total=most)
             bar.update(value - bar.n)
 
-    def end(self, name, job, record, seconds):
+    def end(self, name: str, job: QueueJob, record: Object, seconds: float) -> None:
+        """A server has finished a job, after so many seconds by this machine's clock."""
         calls = ", ".join(f"{one.get('calls')}/{one.get('evaluations')} calls" for one in record["reports"])
         with self.lock:
             self.all.update()
@@ -52,16 +63,18 @@ class Progress:
             text = f"{job} on {name}: {', '.join(parts)}"
             self.say("\n  ".join([text, *record["left"]]))
 
-    def idle(self, name):
+    def idle(self, name: str) -> None:
+        """A server has nothing more to do."""
         with self.lock:
             self.bars[name].reset()
             self.bars[name].set_description_str(f"{name} (no job)")
 
-    def close(self):
+    def close(self) -> None:
+        """Take the bars away."""
         with self.lock:
             for bar in (*self.bars.values(), self.all):
                 bar.close()
 
 
-def _count(found, what):
+def _count(found: Sized, what: str) -> str:
     return f"{len(found)} {what}{'s' if len(found) != 1 else ''}"

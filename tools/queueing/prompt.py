@@ -1,9 +1,12 @@
 """The prompt to queue: read from FILE, and changed as ``--set`` and a seed say."""
 
 import json
+from pathlib import Path
+from typing import Any
 
-from ..convert import png
-from ..convert.read import parse
+from ..convert.api import Prompt
+from ..convert.read import read
+from ..data import as_object
 
 SEEDS = ("seed", "noise_seed")
 EXPORT = (
@@ -12,40 +15,26 @@ EXPORT = (
 )
 
 
-def read_prompt(path):
+def read_prompt(path: str | Path) -> Prompt:
     """The prompt in a file (JSON, or a PNG that ComfyUI saved). Raises ValueError that says what to do instead."""
-    name = repr(str(path))
-    try:
-        with open(path, "rb") as file:
-            data = file.read()
-    except OSError as error:
-        raise ValueError(f"cannot read {name}: {error.strerror}; expected a prompt of ComfyUI in API format") from None
-    if data.startswith(png.SIGNATURE):
-        texts = png.texts(data, name)
-        if "prompt" not in texts:
-            raise ValueError(f"{name} is a PNG without a prompt in it; expected one that ComfyUI saved")
-        file, name = parse(texts["prompt"].encode("utf-8", "surrogatepass"), name), f"the prompt in {name}"
-    else:
-        file = parse(data, name)
+    file = read(path, parts=("prompt",), expected="a prompt of ComfyUI in API format")
     if file.is_ui:
-        raise ValueError(f"{name} {EXPORT}")
+        raise ValueError(f"{file.name} {EXPORT}")
     for number, node in file.graph.items():
         whole = isinstance(node, dict) and isinstance(node.get("class_type"), str)
         if not whole or not isinstance(node.get("inputs"), dict):
-            raise ValueError(f"node {number!r} of {name} is {str(node)[:60]!r}; expected class_type and inputs")
+            raise ValueError(f"node {number!r} of {file.name} is {str(node)[:60]!r}; expected class_type and inputs")
     return file.graph
 
 
-def title(prompt, number):
-    """What the user calls a node: its title, else its type."""
+def title(prompt: Prompt, number: object) -> str:
+    """What the user calls a node: its title, else its class; "?" for a node that is not there."""
     node = prompt.get(str(number)) or {}
-    meta = node.get("_meta")
-    named = meta.get("title") if isinstance(meta, dict) else None
-    return str(named or node.get("class_type", "?"))
+    return str(as_object(node.get("_meta")).get("title") or node.get("class_type", "?"))
 
 
-def seeds_in(prompt):
-    """``(node, input)`` of every seed that is a number."""
+def seeds_in(prompt: Prompt) -> list[tuple[str, str]]:
+    """``(node id, input)`` of every seed that is a number, and not connected to another node."""
     return [
         (number, key)
         for number, node in prompt.items()
@@ -54,8 +43,8 @@ def seeds_in(prompt):
     ]
 
 
-def set_value(prompt, text):
-    """Carry out one ``NODE.INPUT=VALUE``; NODE is an id or a title. Raises ValueError."""
+def set_value(prompt: Prompt, text: str) -> None:
+    """Carry out one ``NODE.INPUT=VALUE``, in place; NODE is an id or a title. Raises ValueError if it cannot be."""
     place, equals, value = text.partition("=")
     if not equals or "." not in place:
         raise ValueError(f"--set {text!r}; expected NODE.INPUT=VALUE, NODE an id or a title")
@@ -73,12 +62,16 @@ def set_value(prompt, text):
     inputs[key] = _as(inputs[key], value, text)
 
 
-def _numbers(prompt, name):
+def _numbers(prompt: Prompt, name: str) -> list[str]:
+    """The ids of the nodes with this id, or else with this title."""
     return [name] if name in prompt else [number for number in prompt if title(prompt, number) == name]
 
 
-def _as(old, value, text):
-    """The value as what was there before: text stays text, a number must be one."""
+def _as(old: object, value: str, text: str) -> Any:
+    """The value with the type of what was there before: text stays text, a number must be one.
+
+    Raises ValueError, which quotes ``text``, the whole of ``--set``.
+    """
     if isinstance(old, list):
         raise ValueError(f"--set {text!r}: this input is connected to node {old[0] if old else '?'}; expected a value")
     if isinstance(old, str):

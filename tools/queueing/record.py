@@ -1,34 +1,47 @@
-"""What is kept of a finished job."""
+"""What is kept of a finished job: its record."""
 
-import json
 import time
+from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
+from ..convert.api import Prompt
+from ..data import Object, as_list, as_object, parse_object
+from .history import cached_nodes, seconds, status_of
 from .names import slug
 from .outputs import PICTURES, ending, listed
+from .plan import QueueJob
 from .prompt import title
+from .server import Server
+from .store import Store
 from .wiring import SHOW
 
 
-def record_of(job, prompt, entry, server, prompt_id, by_node):
-    """The record without its files. The history's prompt is left out: plan, mode and seed say it."""
-    outputs = entry.get("outputs") if isinstance(entry.get("outputs"), dict) else {}
-    status = entry.get("status") if isinstance(entry.get("status"), dict) else {}
+def record_of(
+    job: QueueJob, prompt: Prompt, entry: Object, server: str, prompt_id: str, by_node: dict[str, float]
+) -> Object:
+    """The record of a job, still without its files.
+
+    ``entry`` is the history's, of which the prompt is not kept, as plan, mode and seed say it. ``by_node`` are the
+    seconds spent in each node, empty if nobody listened.
+    """
+    outputs, status = as_object(entry.get("outputs")), status_of(entry)
     reports = list(_reports(outputs, prompt))
     sampled = [key.removeprefix(SHOW) for key in prompt if key.startswith(SHOW)]
     latents = [str(prompt[f"fsampler_report_{number}"]["inputs"]["latent"][0]) for number in sampled]
-    cached = bool(set(latents) & _cached(status))  # then it was not sampled now, and the seconds mean nothing
-    sampling = [by_node.get(number) for number in dict.fromkeys(latents)]
+    cached = bool(set(latents) & cached_nodes(status))  # then it was not sampled now, and the seconds mean nothing
+    samplers = list(dict.fromkeys(latents))
+    timed = samplers and not cached and all(number in by_node for number in samplers)
     return {
         "mode": job.mode,
         "seed": job.seed,
         "server": server,
         "prompt_id": prompt_id,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "seconds": None if cached else _seconds(status),
+        "seconds": None if cached else seconds(status),
         "cached": cached,
-        "sampling_seconds": round(sum(sampling), 4) if sampling and None not in sampling and not cached else None,
-        "nodes": {number: round(seconds, 4) for number, seconds in by_node.items()},
+        "sampling_seconds": round(sum(by_node[number] for number in samplers), 4) if timed else None,
+        "nodes": {number: round(spent, 4) for number, spent in by_node.items()},
         "reports": reports,
         "images": [],
         "files": [],
@@ -37,9 +50,12 @@ def record_of(job, prompt, entry, server, prompt_id, by_node):
     }
 
 
-def with_files(record, prompt, server, store):
-    """Fetch the files of a record's history and keep them; what the server does not give is named under ``left``."""
-    key = f"{slug(record['mode'])}_seed-{record['seed']}"
+def with_files(record: Object, prompt: Prompt, server: Server, store: Store) -> None:
+    """Fetch the files that a record's history lists, keep them, and list them in the record.
+
+    What the server does not give is named under ``left``.
+    """
+    key = QueueJob(record["mode"], record["seed"]).key
     for number, index, file in listed(record["history"]["outputs"], prompt):
         stem = f"{key}_{slug(number)}_{index}"
         kept = store.bring(partial(server.view, file), partial(_place, stem))
@@ -60,38 +76,17 @@ def with_files(record, prompt, server, store):
         )
 
 
-def _place(stem, head):
+def _place(stem: str, head: bytes) -> str:
+    """Where a file goes that begins with these bytes."""
     kind = ending(head)
     return f"{'images' if kind in PICTURES else 'files'}/{stem}.{kind}"
 
 
-def _reports(outputs, prompt):
-    """The engine's reports, each with the node it is of."""
+def _reports(outputs: Object, prompt: Prompt) -> Iterator[dict[str, Any]]:
+    """The engine's reports, each with the id and title of the node it is of."""
     for key, output in outputs.items():
-        if not key.startswith(SHOW) or not isinstance(output, dict):
-            continue
-        number = key.removeprefix(SHOW)
-        try:
-            report = json.loads(output["text"][0])
-        except (KeyError, IndexError, TypeError, json.JSONDecodeError):
-            continue
-        if isinstance(report, dict):
+        texts = as_list(as_object(output).get("text"))
+        report = parse_object(texts[0]) if key.startswith(SHOW) and texts and isinstance(texts[0], str) else None
+        if report is not None:
+            number = key.removeprefix(SHOW)
             yield {"node": number, "title": title(prompt, number), **report}
-
-
-def _messages(status):
-    found = [one for one in status.get("messages") or [] if isinstance(one, list) and len(one) == 2]
-    return {kind: data for kind, data in found if isinstance(data, dict)}
-
-
-def _cached(status):
-    nodes = _messages(status).get("execution_cached", {}).get("nodes")
-    return {str(number) for number in nodes} if isinstance(nodes, list) else set()
-
-
-def _seconds(status):
-    """From start to success by the server's clock, None if it does not say."""
-    messages = _messages(status)
-    start, end = (messages.get(f"execution_{name}", {}).get("timestamp") for name in ("start", "success"))
-    numbers = isinstance(start, (int, float)) and isinstance(end, (int, float))
-    return round((end - start) / 1000, 3) if numbers else None

@@ -1,23 +1,29 @@
 """What a server says against a prompt, in the words of the user's workflow."""
 
 import re
+from collections.abc import Iterator
 
+from ..convert.api import Prompt
+from ..data import Object, as_object, objects
+from .history import messages, status_of
 from .prompt import title
 
 
 class Refused(Exception):
-    """POST /prompt was answered with errors; ``lines`` say them by node title and input."""
+    """A server does not run a prompt, or could not; ``lines`` say why, by node title and input.
 
-    def __init__(self, answer, prompt):
+    ``answer`` is what POST /prompt said, or has the reason under ``error``.
+    """
+
+    def __init__(self, answer: Object, prompt: Prompt) -> None:
         error = answer.get("error")
-        error = error if isinstance(error, dict) else {"message": error}
-        self.lines = list(_lines(answer.get("node_errors"), prompt))
-        self.lines = self.lines or [_whole(error, prompt)]
+        whole = error if isinstance(error, dict) else {"message": error}
+        self.lines = list(_lines(answer.get("node_errors"), prompt)) or [_whole(whole, prompt)]
         super().__init__("; ".join(self.lines))
 
 
-def _whole(error, prompt):
-    """An error that is not among those of the nodes; its details may name one all the same."""
+def _whole(error: Object, prompt: Prompt) -> str:
+    """An error that is said of the prompt as a whole; its details may still name a node."""
     said = " ".join(str(error.get(key) or "") for key in ("message", "details")).strip()
     found = re.search("^Node ID '#(.+)'$", str(error.get("details")))
     if found is None or found[1] not in prompt:
@@ -25,21 +31,21 @@ def _whole(error, prompt):
     return f"node {title(prompt, found[1])!r} ({found[1]}), class {prompt[found[1]].get('class_type')!r}: {said}"
 
 
-def _lines(errors, prompt):
-    for number, node in (errors if isinstance(errors, dict) else {}).items():
-        for error in node.get("errors") or [] if isinstance(node, dict) else []:
-            info = error.get("extra_info") if isinstance(error.get("extra_info"), dict) else {}
+def _lines(errors: object, prompt: Prompt) -> Iterator[str]:
+    """The errors that are said of nodes, a line each."""
+    for number, node in as_object(errors).items():
+        for error in objects(as_object(node).get("errors")):
+            info = as_object(error.get("extra_info"))
             named = f", input {info['input_name']!r}" if info.get("input_name") else ""
             yield f"node {title(prompt, number)!r} ({number}){named}: {error.get('message')} ({error.get('details')})"
 
 
-def failure(history, prompt):
-    """Why a prompt that has ended did not succeed, or None if it did."""
-    status = history.get("status") if isinstance(history.get("status"), dict) else {}
+def failure(entry: Object, prompt: Prompt) -> str | None:
+    """Why a prompt that has ended, with this entry in the history, did not succeed; None if it did."""
+    status = status_of(entry)
     if status.get("status_str") == "success":
         return None
-    messages = [one for one in status.get("messages") or [] if isinstance(one, list) and len(one) == 2]
-    for kind, data in (one for one in messages if isinstance(one[1], dict)):
+    for kind, data in messages(status):
         if kind == "execution_error":
             where = f"node {title(prompt, data.get('node_id'))!r} ({data.get('node_id')})"
             return f"{where}: {data.get('exception_type')}: {str(data.get('exception_message')).strip()}"

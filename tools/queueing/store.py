@@ -1,4 +1,5 @@
-"""The files in DIR. Each appears whole or not at all, a job's own file last: it says that the job is finished.
+"""The files in DIR, the folder of ``--out``. Each appears whole or not at all. The file of a job itself comes after all
+others of the job, so that it says: the job is finished.
 
 queue.json         the plan: its hash, modes and seeds
 prompt.json        the prompt, as FILE and --set made it
@@ -11,31 +12,41 @@ started/KEY.json   a job that a server has: which one, and under which id
 import contextlib
 import json
 import os
-import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
+from ..data import Object, parse_object
+from ..files import DRAFT, draft, explained, publish, write_file
 from .outputs import HEAD
+from .plan import Plan, QueueJob
 
 VERSION = 1
+AGAIN = "what is finished is kept, and the same command goes on from there"
 KEPT = ("images", "files")  # folders, and the lists of a record that say what is in them
-_TEMPORARY = ".writing-"
 
 
 class Store:
-    """``secret`` is never written, even if a server says it back."""
+    """The folder DIR. Methods that write raise ValueError if they cannot; the message says how to go on.
 
-    def __init__(self, folder, secret=None):
+    ``secret``, the token, is never written, even if a server says it back.
+    """
+
+    def __init__(self, folder: str | Path, secret: str | None = None) -> None:
         self.folder, self.secret = Path(folder), secret
 
     @contextlib.contextmanager
-    def opened(self, plan, source):
-        """Hold DIR for this plan. Raises ValueError if it holds another, or if another process works on it."""
+    def opened(self, plan: Plan, source: str) -> Iterator["Store"]:
+        """A block that has DIR for this plan to itself; ``source`` is the name of the prompt's file.
+
+        Raises ValueError if DIR holds another plan, or if another process works on it.
+        """
         with self._named():
             for name in ("jobs", *KEPT, "started"):
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
         with _locked(self.folder / ".lock"):
-            for left in self.folder.rglob(f"{_TEMPORARY}*"):  # of a process that was killed
-                left.unlink(missing_ok=True)
+            for half in self.folder.rglob(f"{DRAFT}*"):  # of a process that was killed
+                half.unlink(missing_ok=True)
             said = {
                 "version": VERSION,
                 "plan": plan.digest,
@@ -57,106 +68,82 @@ class Store:
                 self._write("queue.json", said)
             yield self
 
-    def finished(self, job):
+    def finished(self, job: QueueJob) -> Object | None:
         """The record of a job if it is finished and its files are there, else None."""
         record = self._read(f"jobs/{job.key}.json")
         return record if record is not None and self.is_whole(record) else None
 
-    def is_whole(self, record):
-        """Are all files of a record there, as large as they were?"""
+    def is_whole(self, record: Object) -> bool:
+        """Are all files of a record there, with the size they had?"""
         lists = {"images": record.get("images"), "files": record.get("files", [])}  # older records have no files
         return all(
             isinstance(files, list) and all(_is_there(self.folder / name, file) for file in files)
             for name, files in lists.items()
         )
 
-    def started(self, job):
-        """``(server, prompt id)`` of a job that was given to a server and not brought back, or None."""
+    def started(self, job: QueueJob) -> tuple[str, str] | None:
+        """``(address of the server, prompt id)`` of a job that was given to a server and not brought back, or None."""
         note = self._read(f"started/{job.key}.json") or {}
-        place = note.get("server"), note.get("prompt_id")
-        return place if all(isinstance(part, str) for part in place) else None
+        server, prompt_id = note.get("server"), note.get("prompt_id")
+        return (server, prompt_id) if isinstance(server, str) and isinstance(prompt_id, str) else None
 
-    def begin(self, job, server, prompt_id):
+    def begin(self, job: QueueJob, server: str, prompt_id: str) -> None:
+        """Note that a job is given to a server."""
         self._write(f"started/{job.key}.json", {"server": server, "prompt_id": prompt_id})
 
-    def drop(self, job):
-        """Forget that it was started."""
+    def drop(self, job: QueueJob) -> None:
+        """Forget that a job was given to a server."""
         (self.folder / f"started/{job.key}.json").unlink(missing_ok=True)
 
-    def bring(self, fill, place_of):
-        """Keep what ``fill(file)`` writes, at the place in DIR that ``place_of`` says for how it begins.
+    def bring(self, fill: Callable[[BinaryIO], object], place_of: Callable[[bytes], str]) -> tuple[str, int] | None:
+        """Keep a file that ``fill`` writes, at the place in DIR that ``place_of`` says for its first bytes.
 
-        ``(place, bytes)``, or None if ``fill`` says False.
+        ``(place, size in bytes)``; None, and no file, if ``fill`` returns False.
         """
-        with self._beside(self.folder / "files") as file:
+        with self._named(), draft(self.folder / "files") as file:
             if not fill(file):
                 return None
             file.seek(0)
             place = place_of(file.read(HEAD))
             size = file.seek(0, os.SEEK_END)
-            self._move(file, place)
+            publish(file, self.folder / place)
             return place, size
 
-    def finish(self, job, record):
+    def finish(self, job: QueueJob, record: Object) -> None:
+        """Keep the record of a job whose files are all there: now it is finished."""
         self._write(f"jobs/{job.key}.json", record)
         self.drop(job)
 
-    def _read(self, name):
-        """What a JSON file holds; None if it is not there or only half."""
+    def _read(self, name: str) -> Object | None:
+        """What a JSON file holds; None if it is not there or not whole."""
         try:
-            value = json.loads((self.folder / name).read_bytes())
-        except (FileNotFoundError, UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+            return parse_object((self.folder / name).read_bytes())
+        except FileNotFoundError:
             return None
-        return value if isinstance(value, dict) else None
 
-    def _write(self, name, content):
-        if not isinstance(content, bytes):
-            text = json.dumps(content, indent=1)
-            content = (text.replace(self.secret, "***") if self.secret else text).encode()
-        with self._beside((self.folder / name).parent) as file:
-            file.write(content)
-            self._move(file, name)
+    def _write(self, name: str, content: Object) -> None:
+        text = json.dumps(content, indent=1)
+        with self._named():
+            write_file(self.folder / name, (text.replace(self.secret, "***") if self.secret else text).encode())
 
-    @contextlib.contextmanager
-    def _beside(self, folder):
-        """A file to write into; it is gone afterwards unless it was moved."""
-        with self._named(), tempfile.NamedTemporaryFile(dir=folder, prefix=_TEMPORARY, delete=False) as file:
-            try:
-                yield file
-            finally:
-                with contextlib.suppress(OSError):  # what could not be written is tried once more
-                    file.close()
-                Path(file.name).unlink(missing_ok=True)
-
-    def _move(self, file, name):
-        """Such a file to its place in DIR, whole."""
-        file.flush()
-        os.fsync(file.fileno())
-        file.close()
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, self.folder / name)
-
-    @contextlib.contextmanager
-    def _named(self):
-        try:
-            yield
-        except OSError as error:
-            raise ValueError(
-                f"cannot write to {str(self.folder)!r}: {error.strerror or error}; what is finished is kept, and the "
-                "same command goes on from there"
-            ) from None
+    def _named(self) -> contextlib.AbstractContextManager[None]:
+        """A block that writes into DIR: its OSErrors become ValueErrors that say how to go on."""
+        return explained(f"to {str(self.folder)!r}", AGAIN)
 
 
-def _is_there(folder, image):
-    name = image.get("file") if isinstance(image, dict) else None
+def _is_there(folder: Path, image: object) -> bool:
+    """Is a file that a record lists in this folder, with the size it had?"""
+    if not isinstance(image, dict):
+        return False
+    name = image.get("file")
     if not isinstance(name, str) or name != Path(name).name:
         return False
     path = folder / name
-    return path.is_file() and path.stat().st_size == image.get("bytes")
+    return path.is_file() and bool(path.stat().st_size == image.get("bytes"))
 
 
 @contextlib.contextmanager
-def _locked(path):
+def _locked(path: Path) -> Iterator[None]:
     """One process at a time, where the system has such locks; the lock dies with the process."""
     try:
         import fcntl

@@ -8,11 +8,11 @@ import requests
 FILE = "SSL_CERT_FILE"
 
 
-def authorities():
+def authorities() -> str:
     """The file of trusted certificates that the environment names, else that of ``requests``. Raises ValueError."""
     named = os.environ.get(FILE)
     if not named:
-        return requests.certs.where()
+        return requests.utils.DEFAULT_CA_BUNDLE_PATH
     try:
         ssl.create_default_context(cafile=named)
     except (OSError, ssl.SSLError) as error:
@@ -21,10 +21,12 @@ def authorities():
     return named
 
 
-def fault(error):
-    """What TLS has against the other side, if that is what caused an error; else None."""
+def fault(error: BaseException | None) -> str | None:
+    """What is wrong with the other side's TLS, if that is what caused an error; else None."""
     while error is not None and not isinstance(error, ssl.SSLError):
         error = error.__cause__ or error.__context__
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"has a certificate that is not trusted ({error.verify_message}); to trust it, name it in {FILE}"
-    return error and f"does not speak TLS ({error.reason or 'it breaks off'}); is it an http:// server?"
+    if error is None:
+        return None
+    return f"does not speak TLS ({error.reason or 'it breaks off'}); is it an http:// server?"

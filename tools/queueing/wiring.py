@@ -3,6 +3,7 @@
 import copy
 
 from ..convert import api
+from ..convert.api import Prompt
 from ..convert.known import KSAMPLERS, MODEL_NODE
 
 _OUR_KSAMPLERS = {ours[0] for ours in KSAMPLERS.values()}
@@ -11,8 +12,8 @@ _LATENT = {"SamplerCustom", "SamplerCustomAdvanced", *KSAMPLERS, *_OUR_KSAMPLERS
 REPORT, SHOW = "fsampler_report_", "fsampler_json_"  # the ids of the added nodes begin so
 
 
-def with_mode(prompt, values):
-    """``(a copy of the prompt that skips as the values of mode and custom_mode say, lines on what was left alone)``.
+def with_mode(prompt: Prompt, values: list[str]) -> tuple[Prompt, list[str]]:
+    """A copy of the prompt that skips as the values of mode and custom_mode say, and lines on nodes left as they are.
 
     Raises ValueError when there is no node whose mode could be set.
     """
@@ -22,19 +23,20 @@ def with_mode(prompt, values):
     for number in ours:
         prompt[number]["inputs"].update(mode=values[0], custom_mode=values[1])
     if not ours:
-        left = f" ({'; '.join([*outcome.already, *outcome.left])})" if outcome.already or outcome.left else ""
-        raise ValueError(f"no sampler in the workflow that can have FSampler{left}; expected at least one")
-    return prompt, outcome.left
+        lines = [*outcome.already, *outcome.untouched]
+        why = f" ({'; '.join(lines)})" if lines else ""
+        raise ValueError(f"no sampler in the workflow that can have FSampler{why}; expected at least one")
+    return prompt, outcome.untouched
 
 
-def add_reports(prompt):
-    """Add, in place, a report of each reporting node, and a node that hands it over as JSON."""
+def add_reports(prompt: Prompt) -> None:
+    """Add, in place, a report of each reporting node, and a node that puts it into the history as JSON."""
     for number, node in list(prompt.items()):
         if node["class_type"] not in REPORTING:
             continue
         latent = number if node["class_type"] in _OUR_KSAMPLERS else _sampled(prompt, number)
         if latent is None:
-            continue  # a report that does not wait for the run tells nothing
+            continue  # without a latent to wait for, the report would come before the run and be empty
         prompt[REPORT + number] = {
             "class_type": "FSamplerReport",
             "inputs": {"report": [number, 1], "latent": [latent, 0]},
@@ -42,8 +44,8 @@ def add_reports(prompt):
         prompt[SHOW + number] = {"class_type": "PreviewAny", "inputs": {"source": [REPORT + number, 1]}}
 
 
-def _sampled(prompt, number):
-    """The nearest node after this one whose first output is what was sampled, or None."""
+def _sampled(prompt: Prompt, number: str) -> str | None:
+    """The id of the nearest node after this one whose first output is what was sampled, or None."""
     todo, seen = [number], {number}
     while todo:
         last = todo.pop(0)

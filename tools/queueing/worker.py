@@ -4,27 +4,41 @@ import threading
 import time
 import uuid
 
+from ..convert.api import Prompt
+from ..data import Object
+from .board import Board
 from .follow import Listener, Stopped, follow
+from .plan import Plan, QueueJob
+from .progress import Progress
 from .record import record_of, with_files
 from .refusal import Refused, failure
-from .server import Gone
+from .server import Gone, Server
+from .store import Store
 
-NEEDED = ("FSamplerModel", "FSamplerReport", "PreviewAny")
+NEEDED = ("FSamplerModel", "FSamplerReport", "PreviewAny")  # classes of nodes that jobs use
 
 
 class Worker(threading.Thread):
-    """``error`` is a ValueError or OSError that ended it (no room in DIR, say); ``crashed``: it was a bug."""
+    """Works on the jobs of ``board`` until there are none, the server is gone, or ``stop`` is set.
 
-    def __init__(self, server, plan, board, store, progress, stop):
+    Afterwards ``error`` is the ValueError or OSError that ended it (no room in DIR, say), and ``crashed`` says that
+    something else did, which is a bug. Either sets ``stop``, so that all others end too.
+    """
+
+    def __init__(
+        self, server: Server, plan: Plan, board: Board, store: Store, progress: Progress, stop: threading.Event
+    ) -> None:
         super().__init__(name=server.name, daemon=True)
         self.server, self.plan, self.board, self.store = server, plan, board, store
         self.progress, self.stop = progress, stop
         self.client_id = uuid.uuid4().hex
         self.listener = Listener(server, self.client_id)
-        self.error, self.crashed, self.warm = None, True, False
+        self.error: Exception | None = None
+        self.crashed, self.warm = True, False  # warm: it has run a job, so the model is loaded
         board.join(server.address)
 
-    def run(self):
+    def run(self) -> None:
+        """What the thread does."""
         why = None
         try:
             self._work()
@@ -46,7 +60,7 @@ class Worker(threading.Thread):
             self.board.leave(self.server.address, why)
             self.progress.idle(self.server.name)
 
-    def _work(self):
+    def _work(self) -> None:
         self.server.check(NEEDED)
         self.listener.connect()
         while (job := self.board.take(self.server.address, self.stop)) is not None:
@@ -60,26 +74,26 @@ class Worker(threading.Thread):
             else:
                 self.board.finish(self.server.address)
 
-    def _run(self, job, prompt):
-        """Raises ``Refused`` also for a job that failed while it ran."""
+    def _run(self, job: QueueJob, prompt: Prompt) -> None:
+        """Run one job and keep what it made. Raises ``Refused`` if the server refuses it, or if it fails on the way."""
         began, spent = time.monotonic(), Spent()
         self.progress.begin(self.server.name, job)
 
-        def heard(kind, data):
+        def heard(kind: str, data: Object) -> None:
             spent.hear(kind, data)
             if kind == "progress":
                 self.progress.step(self.server.name, data.get("value"), data.get("max"))
 
         prompt_id, entry = self._kept(job)
-        kept, left = prompt_id is not None, []
-        if not kept:
+        kept, omitted = prompt_id is not None, list[str]()
+        if prompt_id is None:
             prompt_id = str(uuid.uuid4())
-            self.store.begin(job, self.server.address, prompt_id)  # before it is sent: a crash must find it again
-            given, left = self.server.submit(prompt, prompt_id, self.client_id)
+            self.store.begin(job, self.server.address, prompt_id)  # before it is sent, to find it again after a crash
+            given, omitted = self.server.submit(prompt, prompt_id, self.client_id)
             if given != prompt_id:
                 prompt_id = given
                 self.store.begin(job, self.server.address, prompt_id)
-            for line in left:
+            for line in omitted:
                 self.progress.say(f"{self.server.name} leaves out a part of {job}: {line}")
         if entry is None:
             entry = follow(self.server, self.listener, prompt_id, self.stop, heard)
@@ -88,14 +102,14 @@ class Worker(threading.Thread):
             raise Refused({"error": why}, prompt)
         record = record_of(job, prompt, entry, self.server.address, prompt_id, {} if kept else spent.by_node)
         record["warm"], self.warm = self.warm and not kept, True
-        record["left"] += left
+        record["left"] += omitted
         with_files(record, prompt, self.server, self.store)
         self.store.finish(job, record)
         self.progress.end(self.server.name, job, record, time.monotonic() - began)
 
-    def _kept(self, job):
+    def _kept(self, job: QueueJob) -> tuple[str, Object | None] | tuple[None, None]:
         """``(prompt id, history entry or None)`` of a job that this server still has, else ``(None, None)``."""
-        address, prompt_id = self.store.started(job) or (None, None)
+        address, prompt_id = self.store.started(job) or ("", "")
         if address != self.server.address:
             return None, None
         place, entry = self.server.place(prompt_id), self.server.history(prompt_id)
@@ -104,17 +118,19 @@ class Worker(threading.Thread):
 
 
 class Spent:
-    """Seconds in each node, by this machine's clock."""
+    """Seconds in each node, by this machine's clock and the server's messages."""
 
-    def __init__(self):
-        self.by_node, self.last = {}, None
+    def __init__(self) -> None:
+        self.by_node: dict[str, float] = {}
+        self.last: tuple[str, float] | None = None  # the node that runs, and since when
 
-    def hear(self, kind, data):
+    def hear(self, kind: str, data: Object) -> None:
+        """Take note of a message about the job."""
         if kind not in ("executing", "execution_success"):
             return
         now = time.monotonic()
         if self.last is not None:
-            node, since = self.last
-            self.by_node[node] = self.by_node.get(node, 0.0) + now - since
+            last, since = self.last
+            self.by_node[last] = self.by_node.get(last, 0.0) + now - since
         node = data.get("node") if kind == "executing" else None
         self.last = (str(node), now) if node is not None else None

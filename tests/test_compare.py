@@ -13,7 +13,7 @@ import pytest
 from comfyui_fsampler.tools import cli
 from comfyui_fsampler.tools.compare import charts
 from comfyui_fsampler.tools.compare.figures import difference, pairs, summary
-from comfyui_fsampler.tools.compare.load import Job, load
+from comfyui_fsampler.tools.compare.load import FinishedJob, load
 from comfyui_fsampler.tools.compare.page import data_uri
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
@@ -233,7 +233,7 @@ class TestOtherFiles:
 
 class TestFigures:
     def job(self, mode, image, seed=1, **record):
-        return Job(mode, seed, record, {("9", 0): image})
+        return FinishedJob(mode, seed, record, {("9", 0): image})
 
     def test_identical_and_other_size(self):
         jobs = [self.job("off", picture(0)), self.job("a", picture(0)), self.job("b", picture(0, size=(64, 64)))]
@@ -247,7 +247,11 @@ class TestFigures:
         assert [pair.ssim for pair in pairs(["off", "a"], jobs)] == [None]
 
     def test_only_pictures_of_one_node_and_seed_are_compared(self):
-        jobs = [self.job("off", picture(0)), self.job("a", picture(0), seed=2), Job("a", 1, {}, {("8", 0): picture(0)})]
+        jobs = [
+            self.job("off", picture(0)),
+            self.job("a", picture(0), seed=2),
+            FinishedJob("a", 1, {}, {("8", 0): picture(0)}),
+        ]
         assert list(pairs(["off", "a"], jobs)) == []
 
     def test_the_difference_map(self):

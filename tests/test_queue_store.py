@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from comfyui_fsampler.tools.queueing.board import Board
-from comfyui_fsampler.tools.queueing.plan import Job, Plan
+from comfyui_fsampler.tools.queueing.plan import Plan, QueueJob
 from comfyui_fsampler.tools.queueing.server import Gone
 from comfyui_fsampler.tools.queueing.store import Store
 
@@ -139,10 +139,10 @@ def test_out_of_disk_leaves_no_half_file_and_says_so(tmp_path):
     """A limit on the size of files stands for a full disk: write(2) fails in the middle in the same way."""
     script = f"""
 import resource, sys
-from comfyui_fsampler.tools.queueing.plan import Job
+from comfyui_fsampler.tools.queueing.plan import QueueJob
 from comfyui_fsampler.tools.queueing.store import Store
 store = Store({str(tmp_path)!r})
-store.begin(Job("off", 1), "a", "b")
+store.begin(QueueJob("off", 1), "a", "b")
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
     store.bring(lambda file: file.write(b"x" * 5000), lambda head: "images/big.png")
@@ -174,7 +174,7 @@ class Stop:
 
 
 class TestBoard:
-    A, B = Job("off", 1), Job("fast", 1)
+    A, B = QueueJob("off", 1), QueueJob("fast", 1)
 
     def board(self, kept=None):
         board = Board([self.A, self.B], kept or {})

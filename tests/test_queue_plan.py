@@ -7,7 +7,7 @@ import pytest
 from comfyui_fsampler.tools.queueing import address
 from comfyui_fsampler.tools.queueing.names import slug
 from comfyui_fsampler.tools.queueing.outputs import ending, listed
-from comfyui_fsampler.tools.queueing.plan import Job, Plan, parse_modes, parse_seeds
+from comfyui_fsampler.tools.queueing.plan import Plan, QueueJob, parse_modes, parse_seeds
 from comfyui_fsampler.tools.queueing.prompt import read_prompt, set_value
 from comfyui_fsampler.tools.queueing.refusal import Refused, failure
 from comfyui_fsampler.tools.queueing.server import version_of
@@ -147,7 +147,7 @@ class TestPlan:
     def test_a_jobs_prompt_has_its_mode_its_seed_and_a_report(self):
         plan = Plan(prompt(), FAST, [11])
         for mode in FAST:
-            made = plan.prompt_of(Job(mode, 11))
+            made = plan.prompt_of(QueueJob(mode, 11))
             assert made["3"]["inputs"] == prompt()["3"]["inputs"] | {"seed": 11, "model": ["5", 0]}
             assert made["5"]["class_type"] == "FSamplerModel"
             assert made["5"]["inputs"] == {"model": ["1", 0], "mode": mode, "custom_mode": ""}
@@ -158,7 +158,7 @@ class TestPlan:
     def test_seeds_that_are_links_stay(self):
         linked = prompt()
         linked["3"]["inputs"]["seed"] = ["9", 0]
-        assert Plan(linked, FAST, [4]).prompt_of(Job("fast", 4))["3"]["inputs"]["seed"] == ["9", 0]
+        assert Plan(linked, FAST, [4]).prompt_of(QueueJob("fast", 4))["3"]["inputs"]["seed"] == ["9", 0]
         with pytest.raises(ValueError, match="no seed"):
             Plan(linked, FAST, [4, 5])
 

@@ -1,0 +1,1 @@
+"""What is used beside ComfyUI: the command line and its commands. Imports neither ComfyUI nor the nodes."""

@@ -1,0 +1,34 @@
+"""JSON from elsewhere, which may be anything: what is not of the expected type counts as empty or not there."""
+
+import json
+from typing import Any
+
+Object = dict[str, Any]
+
+
+def parse_object(data: bytes | str) -> Object | None:
+    """The object that a JSON text holds; None for a broken text and for any other value.
+
+    >>> parse_object('{"a": 1}'), parse_object('[1]'), parse_object('{"a": ')
+    ({'a': 1}, None, None)
+    """
+    try:
+        value = json.loads(data)
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def as_object(value: object) -> Object:
+    """The value if it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: object) -> list[Any]:
+    """The value if it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def objects(value: object) -> list[Object]:
+    """The objects in a value that should be a list of them."""
+    return [one for one in as_list(value) if isinstance(one, dict)]

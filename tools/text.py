@@ -1,0 +1,30 @@
+"""Text that is safe to show: on a terminal, in an error message, on a page."""
+
+import html
+from typing import TextIO
+
+
+def printable(line: str, stream: TextIO) -> str:
+    """``line`` as ``stream`` can show it.
+
+    Control characters (a terminal would obey them) and characters that the stream's encoding lacks become backslash
+    escapes. A stream that names no encoding counts as UTF-8.
+    """
+    line = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
+    encoding = stream.encoding or "utf-8"
+    return line.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def one_line(text: str) -> str:
+    """``text`` with every run of blanks and line breaks as one blank."""
+    return " ".join(text.split())
+
+
+def escape(value: object) -> str:
+    """``value`` as text for HTML and SVG, also inside the quotes of an attribute."""
+    return html.escape(str(value), quote=True)
+
+
+def number(value: float | None, digits: int) -> str:
+    """``value`` with so many digits after the point, "-" for None."""
+    return "-" if value is None else f"{value:.{digits}f}"
