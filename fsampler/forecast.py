@@ -46,10 +46,8 @@ class Forecaster:
         return "epsilon" if self.config.space == "auto" else self.config.space
 
     def fresh(self) -> Forecaster:
-        """One of the same kind that has seen no answer."""
-        begun = type(self)(self.config, self.flow)
-        begun.history = self.history.emptied()
-        return begun
+        """One of the same kind that has seen nothing."""
+        return type(self)(self.config, self.flow)
 
     def forecast(self, query: Query) -> Forecast | None:
         """What a SKIP at the query would use; None while fewer than 2 REAL values are known."""

@@ -88,12 +88,6 @@ class History:
         """Whether every value is from a higher sigma. Not so where a sampler looks ahead (heunpp2) or asks twice."""
         return sigma < min(entry.sigma for entry in self.entries) * (1 - MATCH)
 
-    def emptied(self) -> "History":
-        """One without values, which still knows where the last REAL steps began."""
-        emptied = History(self.parameterization, self.capacity, self.nodes)
-        emptied._steps = self._steps
-        return emptied
-
     def with_offset(self, offset: Tensor) -> "History":
         """The same values, extrapolated with an offset; nothing is copied."""
         moved = History(self.parameterization, self.capacity, self.nodes)

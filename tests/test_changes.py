@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from comfyui_fsampler.fsampler import Config, SkippingDenoiser
+from comfyui_fsampler.fsampler import Config, Situation, SkippingDenoiser
 from comfyui_fsampler.samplers import SOLVERS
 from toys import noise, problem, schedule
 
@@ -83,3 +83,49 @@ def test_the_path_is_taken_as_told_not_guessed():
     sigmas = schedule(40)[schedule(40) <= 1]
     guessed, flow, ve = (run("calls:7", sigmas, flow=flow)[1].sequence for flow in (None, True, False))
     assert guessed == flow != ve
+
+
+def after_the_change(mode, old, change, new, foreseen):
+    """The answers from step ``change`` on, at states that do not depend on what came before."""
+    sigmas = schedule(20)
+    current = [old]
+    denoiser = SkippingDenoiser(
+        lambda x, sigma: current[0](x, sigma), sigmas, Config.parse(mode), changes={change} if foreseen else ()
+    )
+    answers = []
+    for step, sigma in enumerate(sigmas[:-1]):
+        if step == change:
+            current[0] = new
+            if not foreseen:
+                denoiser.forget()
+        answers.append(denoiser(noise() * sigma / 14.6, sigma.expand(2)))
+    return torch.stack(answers[change:]), denoiser.finish().sequence
+
+
+@pytest.mark.parametrize("foreseen", [True, False])
+@pytest.mark.parametrize("mode", ["h2/s2", "h3/s3", "adaptive", "calls:10", "calls:14"])
+def test_no_answer_after_a_change_rests_on_what_the_old_model_said(mode, foreseen):
+    olds = (problem(), lambda x, sigma: x / (1 + sigma[:, None] ** 2))
+    (first, plan), (second, other) = (after_the_change(mode, old, 8, problem(), foreseen) for old in olds)
+    assert plan[8:] == other[8:] and "S" in plan[8:]
+    assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("foreseen", [True, False])
+@pytest.mark.parametrize("mode", ["balanced", "auto:0.5"])
+def test_a_tolerance_skips_again_only_once_the_new_model_has_shown_its_curvature(mode, foreseen):
+    """Three REAL steps of the new model: two values, and the one that tests them; the last step before knew nothing."""
+    _, sequence = after_the_change(mode, problem(), 8, problem(), foreseen)
+    assert sequence[8:11] == "RRR" and "S" in sequence[11:], sequence
+
+
+def test_what_comes_is_planned_by_the_new_models_curvature_and_the_past_stays_charged():
+    sigmas, real = tuple(schedule(20).tolist()), (0, 1, 2, 3, 6, 9, 10, 11)
+    policy = Config.parse("auto:0.05").policy
+
+    def estimate(before, after, since=9):
+        seen = {step: before if step < 9 else after for step in real[2:]}
+        return policy.decide(Situation(12, sigmas, real, 0, None, seen, model_since=since)).estimate
+
+    assert estimate(5.0, 0.1, since=0) > estimate(5.0, 0.1) > estimate(0.1, 0.1)  # the gaps at 4, 5 and 7, 8 cost more
+    assert estimate(0.1, 0.1) == estimate(0.1, 0.1, since=0)  # where nothing has changed it is all the same

@@ -25,6 +25,7 @@ COMMANDS = {
 RESEARCH = "pip install ./research, in a clone of FSampler's repository"
 REMEDIES = {
     **dict.fromkeys(("fsampler_research", "safetensors", "scipy", "skimage", "matplotlib"), RESEARCH),
+    "torch": 'pip install "fsampler[engine]"',
     **dict.fromkeys(("numpy", "PIL", "torchmetrics", "tqdm"), 'pip install "fsampler[compare]"'),
     **dict.fromkeys(("requests", "websocket"), 'pip install "fsampler[headless]"'),
 }
