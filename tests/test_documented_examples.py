@@ -1,4 +1,4 @@
-"""The documentation is true: its examples run and print what it says, and its links and section names exist."""
+"""The documentation is true: its examples run and print what they say, what it links to exists, its API page is new."""
 
 import contextlib
 import doctest
@@ -8,12 +8,14 @@ import re
 from pathlib import Path
 
 import pytest
+from fsampler_research import api
 
 ROOT = Path(__file__).parents[1]
 GUIDES = ("README.md", "CONTRIBUTING.md", "docs/architecture.md")
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("research/**/*.md")})
 MODULES = sorted(path.stem for path in (ROOT / "fsampler").glob("*.py"))
-CODE = sorted(path for folder in ("fsampler", "samplers", "nodes", "tools", "research") for path in (ROOT / folder).rglob("*.py"))
+FOLDERS = ("fsampler", "samplers", "nodes", "tools", "research")
+CODE = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 
 
 def blocks(text):
@@ -76,3 +78,7 @@ def test_every_section_that_code_names_exists():
     assert ("docs/measurements.md", "The learned trend") in named
     for page, section in sorted(named):
         assert section in headings(ROOT / page), section
+
+
+def test_the_api_page_is_what_the_docstrings_say():
+    assert api.main(["--check"]) == 0, "python -m fsampler_research.api"
