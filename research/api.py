@@ -101,7 +101,7 @@ def member(item, owner):
         shown = signature(item, f"{owner}.{item.name}" if "staticmethod" in decorators else item.name)
     said = ast.get_docstring(item) or ""
     if "\n" in shown or "\n\n" in said:
-        return f"{block(shown)}\n\n{markdown(said, parameter_names(item))}"
+        return f"{block(shown)}\n\n{markdown(said, parameter_names(item))}".strip()
     return f"- `{shown}`" + (f": {textwrap.indent(markdown(said), '  ').strip()}" if said else "")
 
 
