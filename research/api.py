@@ -58,7 +58,9 @@ def page():
             parts.append(markdown(common.__doc__) + "\n")
         parts += map(entry, group)
         if fsampler.Config in group:
-            parts += [f"### {name}\n\n{block(f'{name} = {getattr(fsampler, name)!r}')}\n" for name in CONSTANTS]
+            parts.append("### Constants\n")
+            parts += [f"- `{name}`: `{getattr(fsampler, name)!r}`" for name in CONSTANTS]
+            parts.append("")
     return "\n".join(parts)
 
 
