@@ -1,5 +1,6 @@
 """The documentation is true: its examples run and print what they say, what it links to exists, its API page is new."""
 
+import ast
 import contextlib
 import doctest
 import importlib
@@ -82,3 +83,15 @@ def test_every_section_that_code_names_exists():
 
 def test_the_api_page_is_what_the_docstrings_say():
     assert api.main(["--check"]) == 0, "python -m fsampler_research.api"
+
+
+def test_the_table_of_modules_has_them_all_in_the_order_of_their_imports():
+    table = (ROOT / "docs/architecture.md").read_text(encoding="utf-8").partition("| module | one idea |")[2]
+    rows = [re.findall(r"`(\w+)\.py`", line.split("|")[1]) for line in table.partition("\n\n")[0].splitlines()[2:]]
+    assert sorted(name for row in rows for name in row) == [name for name in MODULES if name != "__init__"]
+    above = set()
+    for row in rows:
+        above |= {*row}
+        for name in row:
+            tree = ast.parse((ROOT / "fsampler" / f"{name}.py").read_text(encoding="utf-8"))
+            assert {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level} <= above
