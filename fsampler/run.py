@@ -91,6 +91,7 @@ class FullRun:
 
     sigmas: any schedule, one that rises included; read when the run is over.
     mode: what the user asked for. reason: why no step may be skipped, for the report; without one it is mode ``off``.
+
     Keeps no tensor but each evaluation's sigma, and makes no device-to-host transfer before ``finish``.
     """
 
