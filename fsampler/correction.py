@@ -47,12 +47,13 @@ class OpenGap:
         ``E_j = before + s_j (value - before)``, ``s_j = (sigma_j - sigma_before) / (sigma - sigma_before)``.
 
         before: the REAL entry before the gap; value ``[B, ...]``, sigma: the REAL evaluation after it, in the same
-        parameterization. At least one SKIP must have been added.
+        parameterization. At least one SKIP must have been added. The result is made in the gap's own memory, so a gap
+        can be ended once.
         """
         assert self.used is not None
         # the sum of w_j s_j
         late = (self.moment - before.sigma * self.weight) / (sigma - before.sigma)
-        return self.used.sub(value, alpha=late).sub_(before.value, alpha=self.weight - late).mul_(-sigma)
+        return self.used.sub_(value, alpha=late).sub_(before.value, alpha=self.weight - late).mul_(-sigma)
 
 
 @dataclass(frozen=True)

@@ -67,9 +67,10 @@ class Knowledge:
         return Knowledge(self.sigmas, noisy, Correction(response, active=False))
 
     def model_changed(self, step: int) -> Knowledge:
-        """The model answers differently from this step on: nothing is predicted from what it said before.
+        """The model answers differently from this step on: nothing is predicted or planned from what it said before.
 
-        What remains is what the sampler is still to get of a correction, and what the gaps so far have cost.
+        What remains is what the sampler is still to get of a correction, and what the gaps so far have cost. Measured:
+        docs/measurements.md, "When the model changes in mid-run".
         """
         return replace(
             self,

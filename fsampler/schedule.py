@@ -34,12 +34,20 @@ def check_schedule(sigmas: Tensor | Sequence[float]) -> tuple[float, ...]:
     values = [float(sigma) for sigma in given]
     if len(values) < 2:
         raise ValueError(f"schedule has {len(values)} sigmas; expected at least 2")
-    for i, value in enumerate(values):
-        if not math.isfinite(value) or value < 0:
-            raise ValueError(f"sigma {value} at index {i}; expected finite values >= 0")
-        if i and value >= values[i - 1]:
-            raise ValueError(f"sigma {value} at index {i} after {values[i - 1]}; expected strictly decreasing values")
-    return tuple(values)
+    i = first_fault(values)
+    if i is None:
+        return tuple(values)
+    if not math.isfinite(values[i]) or values[i] < 0:
+        raise ValueError(f"sigma {values[i]} at index {i}; expected finite values >= 0")
+    raise ValueError(f"sigma {values[i]} at index {i} after {values[i - 1]}; expected strictly decreasing values")
+
+
+def first_fault(sigmas: Sequence[float]) -> int | None:
+    """The index of the first sigma that is not finite, negative, or not below the one before; None without one."""
+    for i, sigma in enumerate(sigmas):
+        if not (math.isfinite(sigma) and sigma >= 0) or (i and sigma >= sigmas[i - 1]):
+            return i
+    return None
 
 
 def is_flow(sigmas: Sequence[float]) -> bool:

@@ -1,6 +1,6 @@
 """Samplers and schedules in which skipping cannot be right: they run in full, and the report says why."""
 
-import math
+from ..fsampler.schedule import first_fault
 
 REFUSED = {
     "dpm_adaptive": "dpm_adaptive sizes its steps by comparing evaluations, and predicted ones always agree",
@@ -30,7 +30,8 @@ def _post_cfg(options):
 def _bad_schedule(sigmas):
     if len(sigmas) < 2:
         return f"the schedule has {len(sigmas)} sigma"
-    for i, (sigma, following) in enumerate(zip(sigmas, sigmas[1:], strict=False)):
-        if not math.isfinite(following) or not sigma > following >= 0:
-            return f"the schedule does not fall at step {i} (sigma {sigma:.5g}, then {following:.5g})"
-    return None
+    fault = first_fault(sigmas)
+    if fault is None:
+        return None
+    step = max(fault - 1, 0)
+    return f"the schedule does not fall at step {step} (sigma {sigmas[step]:.5g}, then {sigmas[step + 1]:.5g})"

@@ -15,6 +15,7 @@ from comfyui_fsampler.fsampler.planner import Planner
 from comfyui_fsampler.fsampler.response import probe
 from comfyui_fsampler.fsampler.schedule import Windows, check_schedule
 from comfyui_fsampler.samplers import SOLVERS
+from fsampler_research.benchmarks.cost import peak_latents
 from toys import Counted, heun, heunpp2, noise, problem, schedule, skips
 
 MODES = ["h2/s2", "h4/s4", "h3, 4, 5, 8", "adaptive", "auto:0.05", "calls:9"]
@@ -721,3 +722,11 @@ def test_a_sigma_that_comes_again_but_for_rounding_shows_no_curvature(solver, fl
     denoiser = SkippingDenoiser(problem(flow), sigmas, Config.parse("balanced"))
     rounding(denoiser, noise(flow=flow), sigmas)
     assert max(denoiser.known.curvatures.by_step.values()) < 50 and "S" in denoiser.finish().sequence
+
+
+@pytest.mark.parametrize("name", ["dpmpp_2m", "res_2s", "lms"])
+def test_a_run_needs_at_most_six_latents_at_any_time(name):
+    """Also within an evaluation, when a gap is closed: against the bare solver, every tensor alive counted."""
+    x, sigmas = torch.randn(1, 4, 32, 32), torch.linspace(1, 0, 21)
+    _, full, skipping = (peak_latents(x, sigmas, mode, name) for mode in ("calls:50%", "off", "calls:50%"))  # warmed up
+    assert skipping - full < 6.1
