@@ -40,7 +40,7 @@ class SkippingDenoiser:
     config: a ``Config`` that may skip; ``run.FullRun`` is for the others.
     flow: sigma is flow time; None reads it off the schedule (``schedule.is_flow``).
     changes: steps at which the model begins to answer differently, by a schedule of its own. Such a step is REAL, and
-    nothing after it is predicted or planned from what came before; ``forget`` says the same from outside while the run goes.
+    what follows is neither predicted nor planned from what came before it. ``forget`` says the same from outside.
     response: what is known of the sampler (``response.probe``); None is nothing.
     report: the ``Report``, filled as the run goes.
 
