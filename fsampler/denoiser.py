@@ -135,9 +135,8 @@ class SkippingDenoiser:
         if self.forgetting or not self.changes.isdisjoint(since):
             self.forgetting, self.known = False, self.known.model_changed(place.step)
             return Decision(False, "the model changes")
-        gate = measured.gate and gate_value(
-            measured.gate, place.sigma_next / self.sigmas[place.step], self.reader.elements
-        )
+        ratio, elements = place.sigma_next / self.sigmas[place.step], self.reader.elements
+        gate = measured.gate and gate_value(measured.gate, ratio, elements)
         return self.policy.decide(self.known.situation(place, self.decisions, gate, self.changes))
 
     def _skip(self, query: Query, forecast: Forecast, place: Place, decision: Decision) -> Answer:
