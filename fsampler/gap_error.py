@@ -30,7 +30,11 @@ def denoised_change(sigma: float, last: float, flow: bool) -> float:
 
 
 def points_at_starts(sigmas: Sequence[float]) -> Points:
-    """The points of a sampler that makes one evaluation a step, at its start: of each step, ``((sigma, 1.0),)``."""
+    """The points of a sampler that makes one evaluation a step, at its start: of each step, ``((sigma, 1.0),)``.
+
+    >>> points_at_starts([1.0, 0.5, 0.0])
+    (((1.0, 1.0),), ((0.5, 1.0),))
+    """
     return tuple(((sigma, 1.0),) for sigma in sigmas[:-1])
 
 
@@ -58,16 +62,21 @@ def gap_error(sigmas: Sequence[float], points: Points, before: int, last: int, e
 
     A sampler of two evaluations a step has seen the next step's sigma or what is near it, so its gaps leave less.
     Ignoring inner evaluations costs 2 to 5 of 39 calls.
+
+    >>> sigmas = (8.0, 6.0, 4.0, 2.0, 1.0, 0.0)
+    >>> points = points_at_starts(sigmas)
+    >>> [gap_error(sigmas, points, 0, 1, end, flow=False) for end in (2, 3)]  # nothing skipped; step 2 skipped
+    [0.0, 1.5]
     """
     seen = [sigma for step in (before, last) for sigma, _ in points[step]]
     newest = seen[-1]
     older = next((sigma for sigma in reversed(seen) if not coincide(sigma, newest)), seen[0])
     total = 0.0
     for j in range(last + 1, end):
-        left = 0.0
+        missed = 0.0
         for sigma, share in points[j]:
             spread = abs(sigmas[end] - sigma) + abs(sigma - older)
-            left += share * lambda_slope_squared(sigma, flow) * abs(sigma - newest) * spread
-        total += (sigmas[j] / sigmas[j + 1] - 1) * left
+            missed += share * lambda_slope_squared(sigma, flow) * abs(sigma - newest) * spread
+        total += (sigmas[j] / sigmas[j + 1] - 1) * missed
     weight = UNCORRECTED if end == len(sigmas) - 1 else 1.0
     return weight * total * sigmas[end] / signal_level(sigmas[end], flow)

@@ -36,7 +36,11 @@ def lagrange_weights(nodes: Sequence[float], at: float | Tensor) -> list[float |
 
 
 def usable_order(order: int, entries: int) -> int | None:
-    """The paper's fallback h4 -> h3 -> h2: the highest order up to ``order`` that so many values allow, or None."""
+    """The paper's fallback h4 -> h3 -> h2: the highest order up to ``order`` that so many values allow, or None.
+
+    >>> [usable_order(4, entries) for entries in (1, 2, 3, 9)]
+    [None, 2, 3, 4]
+    """
     best = min(order, entries)
     return best if best >= MIN_ORDER else None
 

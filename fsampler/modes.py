@@ -42,7 +42,11 @@ class Form:
 
 
 def parse_mode(mode: str) -> Mode:
-    """What a mode text says. Raises ValueError with the text, the position of what is wrong, and the valid forms."""
+    """What a mode text says. Raises ValueError with the text, the position of what is wrong, and the valid forms.
+
+    >>> parse_mode("h3/s4").order
+    3
+    """
     text = mode.strip().lower()
 
     def refuse(position: int, expected: str) -> NoReturn:

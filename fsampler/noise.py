@@ -49,7 +49,12 @@ def below(sigma: float, step_end: float) -> bool:
 
 
 def noise_in(x: Tensor, denoised: Tensor, sigma: float | Tensor, flow: bool) -> Tensor:
-    """The noise that x holds beside ``denoised`` at ``sigma``, in units of x; all ``[B, ...]``, a new tensor."""
+    """The noise that x holds beside ``denoised`` at ``sigma``, in units of x; all ``[B, ...]``, a new tensor.
+
+    >>> import torch
+    >>> noise_in(torch.tensor([[2.0]]), torch.tensor([[1.0]]), 0.25, flow=True)
+    tensor([[1.2500]])
+    """
     return x - signal_level(sigma, flow) * denoised
 
 

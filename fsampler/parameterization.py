@@ -15,7 +15,12 @@ PARAMETERIZATIONS = ("epsilon", "residual", "denoised")
 
 
 def encode(parameterization: str, denoised: Tensor, x: Tensor, sigma: float | Tensor) -> Tensor:
-    """The model's answer ``denoised [B, ...]`` at ``(x [B, ...], sigma > 0)`` in that form."""
+    """The model's answer ``denoised [B, ...]`` at ``(x [B, ...], sigma > 0)`` in that form.
+
+    >>> import torch
+    >>> encode("epsilon", torch.tensor([[1.0]]), torch.tensor([[5.0]]), 2.0)
+    tensor([[2.]])
+    """
     if parameterization == "epsilon":
         return (x - denoised).div_(sigma)
     if parameterization == "residual":
@@ -24,7 +29,12 @@ def encode(parameterization: str, denoised: Tensor, x: Tensor, sigma: float | Te
 
 
 def decode(parameterization: str, value: Tensor, x: Tensor, sigma: float | Tensor) -> Tensor:
-    """The inverse of ``encode``: a value of that form as ``denoised [B, ...]`` for the present x."""
+    """The inverse of ``encode``: a value of that form as ``denoised [B, ...]`` for the present x.
+
+    >>> import torch
+    >>> decode("epsilon", torch.tensor([[2.0]]), torch.tensor([[5.0]]), 2.0)
+    tensor([[1.]])
+    """
     if parameterization == "epsilon":
         return x - sigma * value
     if parameterization == "residual":

@@ -123,6 +123,14 @@ def probe(
 
     Noisy samplers, and those given a ``noise_sampler``, are not probed to the end: they are not corrected, so an
     ``EulerResponse`` serves them, without a note.
+
+    >>> def euler(model, x, sigmas, extra_args, callback, disable):
+    ...     for sigma, sigma_next in zip(sigmas, sigmas[1:]):
+    ...         x = torch.lerp(model(x, sigma), x, sigma_next / sigma)
+    ...     return x
+    >>> response, note = probe(euler, [4.0, 2.0, 1.0, 0.0])
+    >>> response.points, response.correction(1, 2.0, 1.0)  # one evaluation a step; one answer corrects the state
+    ((((4.0, 1.0),), ((2.0, 1.0),), ((1.0, 1.0),)), (1.0,))
     """
     schedule, options = check_schedule(sigmas), {**(solver_options or {})}
     if options.get("noise_sampler") is not None:

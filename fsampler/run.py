@@ -74,6 +74,13 @@ def begin(
 
     probing: ``response.probe`` with its arguments given; called where its outcome is of use.
     flow, changes: ``SkippingDenoiser``'s. Raises what that raises.
+
+    >>> sigmas, x = torch.linspace(1, 0, 21), torch.ones(1, 1, 4, 4)
+    >>> denoiser = begin(lambda x, sigma: x / 2, sigmas, Config.parse("h2/s2"))
+    >>> for sigma, sigma_next in zip(sigmas, sigmas[1:]):
+    ...     x = torch.lerp(denoiser(x, sigma.expand(1)), x, sigma_next / sigma)  # Euler
+    >>> denoiser.finish().sequence
+    'RRRRSRRSRRSRRSRRSRRR'
     """
     if config.never_skips:
         check_schedule(sigmas)

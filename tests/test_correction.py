@@ -1,4 +1,4 @@
-"""The correction: design 3.2's sum written as a loop, and runs it must bring back onto the full run."""
+"""The correction: its sum written as a loop, and runs it must bring back onto the full run."""
 
 import pytest
 import torch

@@ -20,7 +20,7 @@ VE20, FLOW20 = (tuple(schedule(20, flow, torch.float64).tolist()) for flow in (F
 
 
 def naive_gap_error(sigmas, before, last, end):
-    """Design 3.4 with w = 1, kappa = 1; curvature even in lambda; error at flow time t counted 1 / (1 - t) times."""
+    """``gap_error`` at kappa 1 in full: curvature even in lambda, errors at flow time t count 1 / (1 - t) times."""
     flow = sigmas[0] <= 1
     keep = lambda s: max(1 - s, 0.005) if flow else 1.0  # noqa: E731
     s, total = sigmas, 0.0
