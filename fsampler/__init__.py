@@ -2,12 +2,13 @@
 
 from .config import Config
 from .denoiser import SkippingDenoiser
+from .full_run import FullRun
 from .modes import DEFAULT_MODE, PAPER_MODES, PRESETS, VALID_FORMS
 from .policies import Decision, Policy, Situation
 from .predictors import Predictor
 from .report import Record, Report
 from .response import probe
-from .run import FullRun, begin, sample
+from .run import begin, sample
 
 __all__ = [
     "DEFAULT_MODE",

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from .config import Config
+from .decisions import Decisions
 from .forecast import Forecast
+from .full_run import FullRun
 from .knowledge import Knowledge
-from .measure import Measured, Sums, measure, read_previous
-from .paper import gate_value, judged
+from .measure import Measured, Sums, read_previous
 from .parameterization import decode
 from .policies import Decision
 from .query import Model, Place, Query, QueryReader, StepLocator
@@ -44,9 +45,12 @@ class SkippingDenoiser:
     response: what is known of the sampler (``response.probe``); None is nothing.
     report: the ``Report``, filled as the run goes.
 
-    Raises ValueError for a bad schedule or a config that does not fit it, for x that changes shape or dtype or requires
-    grad; FloatingPointError when the model's output is not finite (one evaluation late, or in ``finish``: the check
-    travels with the next evaluation's only device-to-host transfer).
+    Whatever breaks what skipping rests on ends it (x of another shape, sigmas that rise, an answer that is not one
+    tensor of x's shape): the rest of the run is in full, and a note says why.
+
+    Raises ValueError for a bad schedule, a config that does not fit it, and an x that requires grad; FloatingPointError
+    when the model's output is not finite (one evaluation late, or in ``finish``: the check travels with the next
+    evaluation's only device-to-host transfer).
     """
 
     def __init__(
@@ -59,26 +63,33 @@ class SkippingDenoiser:
         changes: Iterable[int] = (),
         response: Response | None = None,
     ) -> None:
-        self.model, self.config, self.policy = model, config, config.policy
+        self.model, self.config, self.decisions = model, config, Decisions(config.policy, changes)
         self.sigmas = check_schedule(sigmas)
-        self.policy.check(len(self.sigmas) - 1)
-        self.changes, self.forgetting = frozenset(changes), False
+        config.policy.check(len(self.sigmas) - 1)
         self.report = Report(config.mode, len(self.sigmas) - 1)
         self.reader, self.locator = QueryReader(self.sigmas), StepLocator(self.sigmas)
         flow = is_flow(self.sigmas) if flow is None else flow
         self.known = Knowledge.start(self.sigmas, config, flow, response or EulerResponse())
-        self.decisions: dict[int, Decision] = {}  # by step; a SKIP whose forecast is rejected becomes REAL
+        self.rest: FullRun | None = None  # once an anomaly has ended the skipping
         self.pending: Sums | None = None  # of the REAL evaluation before; they travel with the next transfer
 
     @torch.no_grad()
     def __call__(self, x: Tensor, sigma: Tensor, **extra: Any) -> Tensor:
         """``denoised [B, ...]`` at ``(x, sigma)``, in the dtype of x: the model's, or a prediction."""
+        anomaly = self.reader.anomaly(x)
+        if self.rest or anomaly:
+            return self._in_full(anomaly, x, sigma, extra)
         query, last = self.reader.read(x, sigma, extra), self.locator.place
         forecast = self.known.forecaster.forecast(query)
-        measured = self._measure(query, forecast)
+        measured = self.known.measure(query, forecast, self.pending, self.config.policy.needs_gate)
+        self.pending, anomaly = None, self.locator.anomaly(measured.sigma)
+        if anomaly:
+            return self._in_full(anomaly, x, sigma, extra)
         self._learn(measured, last)
         place = self.locator.next_place(measured.sigma)
-        decision = self._decide(place, measured, last)
+        if self.decisions.model_changes(place, last):
+            self.known = self.known.model_changed(place.step)
+        decision = self.decisions.at(place, measured, self.known, self.reader.elements)
         if decision.skip and forecast is not None:
             answer = self._skip(query, self.known.forecaster.hold() if decision.hold else forecast, place, decision)
         else:
@@ -89,26 +100,31 @@ class SkippingDenoiser:
 
     def forget(self) -> None:
         """The model answers differently from now on: the next step is REAL and begins a new history."""
-        self.forgetting = True
+        self.decisions.model_changed = True
 
     def finish(self) -> Report:
         """The run's ``Report``; drops every tensor. Raises FloatingPointError for a non-finite last output."""
-        pending, self.pending, last = self.pending, None, self.locator.place
-        self.reader, self.known = QueryReader(self.sigmas), self.known.finished()
+        pending, last = self.pending, self.locator.place
+        self._let_go()
         if pending and last:
             self.known = self.known.informed(read_previous(pending), last)
+        self.report.records += self.rest.finish().records if self.rest else []
         return self.report
 
-    def _measure(self, query: Query, forecast: Forecast | None) -> Measured:
-        """The evaluation's one device-to-host transfer."""
-        known, pending, self.pending = self.known, self.pending, None
-        return measure(
-            query.sigma,
-            forecast=known.forecaster.sums(forecast) if forecast else None,
-            gate=known.forecaster.gate_sums(query) if self.policy.needs_gate else None,
-            euler_distance=known.first_answer.euler_distance(query.state, query.sigma) if known.first_answer else None,
-            previous=pending,
-        )
+    def _let_go(self) -> None:
+        self.pending, self.reader, self.known = None, QueryReader(self.sigmas), self.known.finished()
+
+    def _in_full(self, anomaly: str | None, x: Tensor, sigma: Tensor, extra: dict[str, Any]) -> Tensor:
+        """The model's answer, for the rest of the run: from an anomaly on the picture is the bare sampler's."""
+        if anomaly:
+            self._set_aside(anomaly)
+        assert self.rest is not None
+        return self.rest(x, sigma, **extra)
+
+    def _set_aside(self, anomaly: str) -> None:
+        self._let_go()
+        self.rest = FullRun(self.model, self.sigmas, self.config.mode, anomaly)
+        self.report.notes.append(f"the rest of the run is in full: {anomaly}")
 
     def _learn(self, measured: Measured, last: Place | None) -> None:
         """Take in what the last REAL answer showed, and whether the sampler adds noise."""
@@ -119,26 +135,6 @@ class SkippingDenoiser:
             self.known = self.known.noise_found(first)
             self.report.notes.append("sampler adds noise: predicting denoised, no correction")
 
-    def _decide(self, place: Place, measured: Measured, last: Place | None) -> Decision:
-        """The policy is asked once a step; every evaluation of a step is of one kind, but for rejected forecasts."""
-        if place.first:
-            self.decisions[place.step] = self._decide_step(place, measured, last)
-        planned, history = self.decisions[place.step], self.known.forecaster.history
-        decision = judged(planned, measured.forecast, history.parameterization, self.policy.keeps_count)
-        if decision.skip != planned.skip:
-            self.decisions[place.step] = decision
-        return decision
-
-    def _decide_step(self, place: Place, measured: Measured, last: Place | None) -> Decision:
-        """REAL, and a new beginning, where the model has changed since the step before; otherwise the policy's word."""
-        since = range(0 if last is None else last.step + 1, place.step + 1)
-        if self.forgetting or not self.changes.isdisjoint(since):
-            self.forgetting, self.known = False, self.known.model_changed(place.step)
-            return Decision(False, "the model changes")
-        ratio, elements = place.sigma_next / self.sigmas[place.step], self.reader.elements
-        gate = measured.gate and gate_value(measured.gate, ratio, elements)
-        return self.policy.decide(self.known.situation(place, self.decisions, gate, self.changes))
-
     def _skip(self, query: Query, forecast: Forecast, place: Place, decision: Decision) -> Answer:
         self.known = self.known.skipped(forecast, place)
         denoised = decode(forecast.parameterization, forecast.value, query.state, place.sigma)
@@ -146,6 +142,9 @@ class SkippingDenoiser:
 
     def _real(self, query: Query, place: Place, decision: Decision) -> Answer:
         denoised = self.model(query.x, query.asked_sigma, **query.extra)
+        if not isinstance(denoised, Tensor) or denoised.shape != query.x.shape:
+            self._set_aside("the model's answer is not one tensor of the latent's shape")
+            return Answer(denoised, place, decision)
         if place.sigma <= 0:
             return Answer(denoised, place, decision)  # nothing follows that could use it
         denoised = denoised.to(query.state.dtype)

@@ -12,11 +12,11 @@ from torch import Tensor
 from .config import Config
 from .correction import Correction, value_shift
 from .forecast import Forecast, Forecaster, NoisyForecaster
-from .measure import Measured, PreviousFigures, Sums
+from .measure import Measured, PreviousFigures, Sums, measure
 from .noise import FirstAnswer, below
 from .parameterization import encode
 from .policies import Decision, Situation
-from .query import Place
+from .query import Place, Query
 from .response import Response
 
 
@@ -98,6 +98,20 @@ class Knowledge:
             changes=changes,
             model_since=self.model_since,
             points=self.correction.response.points,
+        )
+
+    def measure(self, query: Query, forecast: Forecast | None, pending: Sums | None, gate: bool) -> Measured:
+        """The evaluation's one device-to-host transfer.
+
+        pending: the sums of the REAL evaluation before. gate: the paper's gate is wanted.
+        """
+        first = self.first_answer
+        return measure(
+            query.sigma,
+            forecast=self.forecaster.sums(forecast) if forecast else None,
+            gate=self.forecaster.gate_sums(query) if gate else None,
+            euler_distance=first.euler_distance(query.state, query.sigma) if first else None,
+            previous=pending,
         )
 
     def adds_noise(self, measured: Measured) -> FirstAnswer | None:

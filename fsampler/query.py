@@ -10,6 +10,8 @@ from torch import Tensor
 
 from .schedule import MATCH, coincide
 
+LOOKED_AT = 8  # evaluations that show how a sampler goes
+MOST_RETURN = 2  # steps
 Model = Callable[..., Tensor]  # (x [B, ...], sigma [B] or 0-d, **extra) -> denoised [B, ...]
 
 
@@ -44,32 +46,36 @@ class Place:
 
 
 class QueryReader:
-    """Makes a ``Query`` of what a sampler asks, and holds a run to one shape and dtype of x."""
+    """Makes a ``Query`` of what a sampler asks, in the precision that the run began with."""
 
     def __init__(self, sigmas: Sequence[float]) -> None:
         self.sigmas = sigmas
-        self._like: tuple[torch.Size, torch.dtype] | None = None
+        self._shape: torch.Size | None = None
         self._schedule: Tensor | None = None
 
     def read(self, x: Tensor, sigma: Tensor, extra: Mapping[str, Any]) -> Query:
-        """Raises ValueError unless x is a floating-point batch ``[B, ...]``, without gradient and like those before."""
+        """Raises ValueError unless x is a floating-point batch ``[B, ...]`` that needs no gradient."""
         if x.requires_grad:
             raise ValueError("x requires grad; expected a latent to sample from (call x.detach())")
         if not x.is_floating_point() or x.ndim < 2 or not x.numel():
             raise ValueError(f"x is {x.dtype} {tuple(x.shape)}; expected a non-empty floating-point batch [B, ...]")
-        like = (x.shape, torch.promote_types(x.dtype, torch.float32))  # a sampler may step up from half precision
-        if self._like is not None and self._like != like:
-            was, now = (f"{dtype} {tuple(shape)}" for shape, dtype in (self._like, like))
-            raise ValueError(f"x changed from {was} to {now} within a run; expected one shape and dtype")
         if self._schedule is None:
-            self._like, self._schedule = like, torch.tensor(self.sigmas, dtype=like[1], device=x.device)
-        level = unround(sigma.flatten()[:1].to(x.device), self._schedule)[0].to(like[1])
-        return Query(x, sigma, extra, x.to(like[1]), level)
+            wide = torch.promote_types(x.dtype, torch.float32)
+            self._shape, self._schedule = x.shape, torch.tensor(self.sigmas, dtype=wide, device=x.device)
+        wide = self._schedule.dtype  # kept where a sampler goes on in another precision (float64 sigmas)
+        level = unround(sigma.flatten()[:1].to(x.device), self._schedule)[0].to(wide)
+        return Query(x, sigma, extra, x.to(wide), level)
+
+    def anomaly(self, x: Tensor) -> str | None:
+        """Why an x cannot be the continuation of those before, or None."""
+        if self._shape in (None, x.shape):
+            return None
+        return f"the latent changed from {tuple(self._shape or ())} to {tuple(x.shape)}"
 
     @property
     def elements(self) -> int:
         """Elements of a sample of x; 0 before the first query."""
-        return self._like[0][1:].numel() if self._like else 0
+        return self._shape[1:].numel() if self._shape else 0
 
 
 def unround(sigmas: Tensor, schedule: Tensor) -> Tensor:
@@ -101,6 +107,23 @@ class StepLocator:
         self._ascending = [-sigma for sigma in sigmas]
         self._last: float | None = None
         self._reached = 0
+        self._returns = 0  # steps that the sampler goes back after looking ahead
+
+    def anomaly(self, sigma: float) -> str | None:
+        """Why the next evaluation cannot be at ``sigma`` in one fall from noise to picture, or None.
+
+        A sampler may look ahead and return (heunpp2). What it returns by, at most 2 steps, shows in its first
+        evaluations, before the first skip; a rise beyond that is a restart, a loop or another trajectory.
+        """
+        last = self.place
+        if last is None or sigma <= last.sigma * (1 + MATCH):
+            return None
+        back = self._nearest(last.sigma) - self._nearest(sigma)
+        if last.evaluation < LOOKED_AT and back <= MOST_RETURN:
+            self._returns = max(self._returns, back)
+        if back <= self._returns:
+            return None
+        return f"sigma rises from {last.sigma:.5g} to {sigma:.5g}, as for a restart or a second trajectory"
 
     def next_place(self, sigma: float) -> Place:
         """The place of the next evaluation, which is at ``sigma``."""

@@ -1,0 +1,108 @@
+"""Right or aside: what breaks what skipping rests on ends it, with a note; from there on the run is bare."""
+
+import pytest
+import torch
+from comfyui_fsampler.fsampler import Config, SkippingDenoiser, begin
+from comfyui_fsampler.samplers import SOLVERS
+from toys import Counted, heunpp2, noise, problem, schedule
+
+MODES = ["h2/s2", "adaptive", "balanced", "auto:0.5", "calls:9"]
+NOTE = "the rest of the run is in full: "
+
+
+def euler(model, x, sigmas):
+    for sigma, following in zip(sigmas[:-1], sigmas[1:], strict=True):
+        denoised = model(x, sigma.expand(len(x)))
+        x = denoised + (x - denoised) * (following / sigma)
+    return x
+
+
+def restarting(model, x, sigmas, high, turn):
+    """Once step ``turn`` is reached the state is re-noised and sampled again from step ``high``."""
+    x = euler(model, x, sigmas[: turn + 1])
+    x = x + (sigmas[high] ** 2 - sigmas[turn] ** 2).sqrt() * noise(seed=5) / 14.6
+    return euler(model, x, sigmas[high:])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_restart_is_noticed_at_its_first_evaluation_and_nothing_is_skipped_from_there(mode):
+    sigmas, model = schedule(20), Counted(problem())
+    denoiser = begin(model, sigmas, Config.parse(mode))
+    result = restarting(denoiser, noise(), sigmas, high=6, turn=13)
+    report = denoiser.finish()
+    assert "S" in report.sequence[:13] and torch.isfinite(result).all()
+    again = report.records[13:]
+    assert len(again) == 14 and all(record.kind == "REAL" and record.reason == "in full" for record in again)
+    assert [record.step for record in again] == [*range(6, 20)]
+    assert report.notes == [f"{NOTE}sigma rises from {sigmas[12]:.5g} to {sigmas[6]:.5g}, as for a restart or a second "
+                            "trajectory"]  # fmt: skip
+    assert model.sigmas[-14:] == pytest.approx(sigmas[6:20].tolist())
+
+
+def test_from_the_anomaly_on_the_steps_are_the_bare_samplers():
+    sigmas = schedule(20)
+    denoiser = begin(problem(), sigmas, Config.parse("calls:9"))
+    x = euler(denoiser, noise(), sigmas[:14])
+    rest = restart = x + (sigmas[6] ** 2 - sigmas[13] ** 2).sqrt() * noise(seed=5) / 14.6
+    assert torch.equal(euler(denoiser, restart, sigmas[6:]), euler(problem(), rest, sigmas[6:]))
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", ["heunpp2", *SOLVERS])
+def test_samplers_that_look_ahead_or_evaluate_twice_are_no_anomaly(name, mode):
+    sigmas = schedule(20)
+    denoiser = begin(problem(), sigmas, Config.parse(mode))
+    solver = heunpp2 if name == "heunpp2" else SOLVERS[name]
+    solver(denoiser, noise(), sigmas)
+    assert not any("in full" in note for note in denoiser.finish().notes)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_latent_of_another_size_is_run_in_full(mode):
+    sigmas, model = schedule(20), lambda x, sigma: x / (1 + sigma[:, None] ** 2)
+    denoiser = begin(model, sigmas, Config.parse(mode))
+    x = euler(denoiser, noise((2, 4)), sigmas[:11]).repeat(1, 2)
+    assert torch.equal(euler(denoiser, x, sigmas[10:]), euler(model, x, sigmas[10:]))
+    report = denoiser.finish()
+    assert report.notes == [f"{NOTE}the latent changed from (2, 4) to (2, 8)"]
+    assert [record.reason for record in report.records[10:]] == ["in full"] * 10 and len(report.records) == 20
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("answer", [lambda d: (d, d), lambda d: [d], lambda d: d[:1], lambda d: d[None]])
+def test_an_answer_that_is_not_one_tensor_of_the_latents_shape_is_handed_through(mode, answer):
+    sigmas, given = schedule(6), []
+
+    def model(x, sigma):
+        given.append(answer(x / 2))
+        return given[-1]
+
+    denoiser = SkippingDenoiser(model, sigmas, Config.parse(mode if mode != "calls:9" else "calls:5"))
+    for sigma in sigmas[:-1]:
+        assert denoiser(noise(), sigma.expand(2)) is given[-1]
+    report = denoiser.finish()
+    assert report.calls == len(given) == 6
+    assert report.notes == [f"{NOTE}the model's answer is not one tensor of the latent's shape"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("first, then", [(torch.float32, torch.float64), (torch.float16, torch.float32)])
+def test_a_sampler_may_go_on_in_another_precision(mode, first, then):
+    """As k-diffusion's do where the schedule is float64. Predictions are worked out in the first precision."""
+    sigmas, runs = schedule(20), []
+    for later in (first, then):
+        denoiser = begin(problem(), sigmas, Config.parse(mode))
+        x = euler(denoiser, noise().to(first), sigmas[:6]).to(later)
+        x = euler(denoiser, x, sigmas[5:])
+        runs.append((x, denoiser.finish()))
+    (same, report), (other, stepped) = runs
+    assert other.dtype == then and stepped.notes == report.notes == [] and "S" in stepped.sequence
+    torch.testing.assert_close(other.float(), same.float(), rtol=0.02, atol=0.02)
+
+
+def test_an_anomaly_lets_every_tensor_go():
+    sigmas = schedule(20)
+    denoiser = begin(problem(), sigmas, Config.parse("calls:9"))
+    restarting(denoiser, noise(), sigmas, high=6, turn=13)
+    assert denoiser.pending is None and len(denoiser.known.forecaster.history) == 0
+    assert denoiser.known.correction.gap.used is None and denoiser.known.correction.deferred.delta is None
