@@ -16,7 +16,7 @@ from comfyui_fsampler.fsampler.paper import AdaptiveGate
 from comfyui_fsampler.fsampler.planner import planner
 from comfyui_fsampler.samplers import SOLVERS
 from fsampler_research.benchmarks import constants
-from fsampler_research.benchmarks.cells import Cell
+from fsampler_research.benchmarks.cells import Cell, compare
 from fsampler_research.benchmarks.constants import CONSTANTS, NOT_TUNING, Case, Constant, Effect, changed, plain, read
 from fsampler_research.demo.mixture import mixture
 from toys import noise, problem, schedule
@@ -180,7 +180,11 @@ NOISY = Case("mixture", Cell("flow", "simple", "euler", 2.0, 20), "calls:12", et
 def test_the_effect_of_a_constant_in_a_run(lab):
     effect = lab.effect(NOISY, "noise.GAIN", 0.1)
     assert (effect.kind, effect.network, effect.calls, effect.same) == ("calls:N", "mixture", 0, False)
-    assert effect.db and abs(effect.db) < 20
+    with changed("noise.GAIN", 0.1):
+        latent, calls = lab.run(NOISY, "calls:12")
+    _, psnr, before = lab.today(NOISY)
+    full = lab.run(NOISY, "off")[0]
+    assert effect.db == pytest.approx(compare(latent, full, calls).psnr - psnr) and before == calls == 12
     assert lab.effect(NOISY, "noise.GAIN", 0.2) == Effect("calls:N", "mixture", 0.0, 0, True)
 
 
@@ -197,7 +201,8 @@ def test_an_open_end_is_compared_as_the_picture_it_leads_to(lab):
     latent, calls = lab.run(case, "calls:7")
     full, all_calls = lab.run(case, "off")
     assert (calls, all_calls) == (7, constants.CUT)
-    assert float((latent - full).norm() / full.norm()) < 0.1 and full.abs().max() < 2  # a picture, not a noisy latent
+    whole = lab.run(case._replace(open_end=False), "off")[0]
+    assert torch.equal(full, whole) and 0 < float((latent - whole).norm() / whole.norm()) < 0.1
     assert not lab.effect(case, "gap_error.UNCORRECTED", 0.5).same
 
 

@@ -419,7 +419,7 @@ def _change(name: str, value: Any, undo: contextlib.ExitStack) -> None:
         function = DEFAULTS[name]
         before = function.__defaults__ or ()
         undo.callback(setattr, function, "__defaults__", before)
-        function.__defaults__ = tuple(new if default is owner else default for default in before)  # type: ignore[attr-defined]
+        function.__defaults__ = tuple(new if default is owner else default for default in before)
 
 
 # ---- measuring
