@@ -241,6 +241,7 @@ class Budget(Policy):
         """REAL steps before the first planned one."""
         if self.protect_first is not None:
             return max(self.protect_first, 2)
-        first = situation.first_curvature
+        first, closing = situation.first_curvature, 0 if ends_open(situation.sigmas) else max(self.protect_last, 1)
         curved = situation.noisy or (first is not None and first >= HIGH_CURVATURE)
-        return max(min(OPENING, calls // 2 if curved else calls // 3), min(calls - 1, 3))
+        opening = max(min(OPENING, calls // 2 if curved else calls // 3), min(calls - 1, 3))
+        return max(min(opening, calls - closing), 2)  # what the end window needs is not the opening's

@@ -216,6 +216,20 @@ def test_where_the_sampler_adds_noise_a_budget_opens_as_in_a_stiff_run_and_skips
         assert early < late  # REAL steps come earlier
 
 
+@pytest.mark.parametrize("flow", [False, True])
+@pytest.mark.parametrize("protect_last", [2, 3, 5, 8, 10])
+@pytest.mark.parametrize("curvature", [None, 0.1, 5.0])
+def test_a_protected_end_takes_its_calls_from_the_opening(flow, protect_last, curvature):
+    sigmas = tuple(schedule(20, flow, torch.float64).tolist())
+    seen = None if curvature is None else dict.fromkeys(range(20), curvature)
+    for calls in range(2 + protect_last, 21):
+        real, _ = walk(Budget(calls, None, None, protect_last, 5), sigmas, seen)
+        assert len(real) == calls and real[:2] == [0, 1] and real[-protect_last:] == [*range(20 - protect_last, 20)]
+    for share in (0.1, 0.5):
+        policy = Budget(None, share, None, protect_last, 5)
+        assert len(walk(policy, sigmas, seen)[0]) == policy.real_steps(20)
+
+
 def test_a_later_back_test_leaves_the_plan_of_a_budget_as_it_is():
     late = {i: 5.0 if i > 2 else 0.1 for i in range(20)}
     smooth = walk(Budget(9, None, None, 1, 5), VE20, dict.fromkeys(range(20), 0.1))[0]
