@@ -154,6 +154,7 @@ class Knowledge:
         if delta is not None:
             gain = forecaster.predictor.trend_gain
             value = value + value_shift(history.parameterization, delta, place.sigma, gain)
+        value = value.clone() if value is denoised else value  # the model may answer in the same tensor again
         forecaster.remember(state, place.sigma, denoised, value, self.sigmas[place.step])
         first = self._watched(denoised, value, place)
         known = replace(self, correction=self.correction.closed(), first_answer=first)
@@ -164,5 +165,5 @@ class Knowledge:
         if below(place.sigma, self.sigmas[1]):
             return None
         if place.evaluation == 0 and self.forecaster.config.space == "auto":
-            return FirstAnswer(denoised, value, place.sigma, self.sigmas[0])
+            return FirstAnswer(denoised.clone(), value, place.sigma, self.sigmas[0])
         return self.first_answer

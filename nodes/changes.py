@@ -53,6 +53,14 @@ def _patch_ranges(model_options):
     found = []
     for function in functions:
         if inspect.isfunction(function):
-            held = inspect.getclosurevars(function).nonlocals
-            found += [v for name, v in held.items() if name.startswith("sigma_") and isinstance(v, (int, float))]
+            found += [v for name, v in _closure(function) if name.startswith("sigma_") and isinstance(v, (int, float))]
     return found
+
+
+def _closure(function):
+    """Name and value of each variable of a function's closure that has a value."""
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            yield name, cell.cell_contents
+        except ValueError:  # not assigned yet, or deleted
+            continue

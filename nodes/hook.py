@@ -30,6 +30,17 @@ class Reports:
     def __init__(self):
         self.runs = deque(maxlen=16)
 
+    def __deepcopy__(self, _memo):
+        """A copied sampler reports to the same place."""
+        return self
+
+
+def held(proxy, holder, name):
+    """What a proxy stands for. While copy or pickle are at work on it that is not there yet: AttributeError."""
+    if holder not in vars(proxy):
+        raise AttributeError(f"{type(proxy).__name__} has no attribute {name!r} yet")
+    return vars(proxy)[holder]
+
 
 class Guider:
     """Stands for ``guider`` in front of a sampler; everything but the call itself is the guider's, to read and to set.
@@ -52,8 +63,13 @@ class Guider:
             self._run.forget()
         return self._run(x, timestep, model_options=options, seed=seed)
 
+    @property
+    def __class__(self):
+        """For isinstance: samplers ask whether this is a CFGGuider."""
+        return type(self._guider)
+
     def __getattr__(self, name):
-        return getattr(self._guider, name)
+        return getattr(held(self, "_guider", name), name)
 
     def __setattr__(self, name, value):
         setattr(self._guider, name, value)

@@ -4,7 +4,7 @@ import logging
 
 import comfy.samplers
 
-from .hook import Guider, Reports, skipping
+from .hook import Guider, Reports, held, skipping
 from .mode import MODE, ModeNode, config_of
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class SkippingSampler(comfy.samplers.Sampler):
         return self._sampler.max_denoise(model_wrap, sigmas)
 
     def __getattr__(self, name):
-        return getattr(self._sampler, name)
+        return getattr(held(self, "_sampler", name), name)
 
     def __setattr__(self, name, value):
         setattr(self._sampler, name, value)

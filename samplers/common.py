@@ -131,7 +131,7 @@ def solve(
     x = x.to(torch.promote_types(dtype, torch.float32))
 
     def evaluate(x: Tensor, sigma: float) -> Tensor:
-        return model(x.to(dtype), x.new_full((x.shape[0],), sigma), **extra).to(x.dtype)
+        return model(x.to(dtype), x.new_full((x.shape[0],), sigma), **extra).to(x.dtype, copy=True)
 
     history: deque[Node] = deque(maxlen=memory)
     for i, (sigma, sigma_next) in enumerate(pairwise(levels)):
@@ -141,6 +141,6 @@ def solve(
         history.appendleft(Node(sigma, x, denoised))
         target, scale, up = noise.split(sigma, sigma_next)
         # h is infinite at target 0, where x tends to `denoised`; a copy, since the model may keep its own
-        x = denoised.clone() if target == 0 else advance(history, target, sigma_next, evaluate)
+        x = denoised if target == 0 else advance(history, target, sigma_next, evaluate)
         x = noise.add(x, scale, up, sigmas[i], sigmas[i + 1])
     return x.to(dtype)

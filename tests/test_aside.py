@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from comfyui_fsampler.fsampler import Config, SkippingDenoiser, begin
+from comfyui_fsampler.fsampler import Config, SkippingDenoiser, begin, sample
 from comfyui_fsampler.samplers import SOLVERS
 from toys import Counted, heunpp2, noise, problem, schedule
 
@@ -106,3 +106,18 @@ def test_an_anomaly_lets_every_tensor_go():
     restarting(denoiser, noise(), sigmas, high=6, turn=13)
     assert denoiser.pending is None and len(denoiser.known.forecaster.history) == 0
     assert denoiser.known.correction.gap.used is None and denoiser.known.correction.deferred.delta is None
+
+
+@pytest.mark.parametrize("mode", ["off", *MODES])
+@pytest.mark.parametrize(
+    "name, eta", [("euler", 0.0), ("euler", 1.0), ("dpmpp_2m", 0.0), ("dpmpp_2s", 0.0), ("lms", 0.0)]
+)
+@pytest.mark.parametrize("space", ["auto", "denoised"])
+def test_a_model_may_write_every_answer_into_the_same_tensor(name, eta, mode, space):
+    buffer, results = torch.empty(2, 3), []
+    for model in (problem(), lambda x, sigma: buffer.copy_(problem()(x, sigma))):
+        torch.manual_seed(0)
+        options = {"eta": eta} if eta else None
+        x, report = sample(SOLVERS[name], model, noise(), schedule(20), mode, space=space, solver_options=options)
+        results.append((x.clone(), report.sequence))
+    assert torch.equal(results[0][0], results[1][0]) and results[0][1] == results[1][1]

@@ -1,5 +1,8 @@
 """Samplers of other packs: a function, and a SAMPLER class of its own."""
 
+import copy
+import pickle
+
 import comfy.samplers
 import pytest
 import rig
@@ -81,3 +84,28 @@ def test_what_a_sampler_reads_sets_and_deletes_on_the_guider_is_the_guiders():
     assert holder.cfg == proxy.cfg == 3.0 and holder.mark == "own"
     del proxy.mark
     assert not hasattr(holder, "mark")
+
+
+def test_our_samplers_copy_and_pickle_as_cores_do():
+    outer, solver = (
+        rig.wrapped(comfy.samplers.ksampler("euler")),
+        rig.OURS["FSamplerSolver"]().build("lms", 0.0, 4, "fast"),
+    )
+    for sampler in (outer, solver[0]):
+        for copied in (copy.copy(sampler), copy.deepcopy(sampler)):
+            assert copied.extra_options == sampler.extra_options
+            assert vars(copied)["_reports"] is vars(sampler)["_reports"]  # a copy reports to the same place
+    assert pickle.loads(pickle.dumps(outer)).sampler_function is outer.sampler_function
+
+
+def test_the_guider_of_a_skipping_run_is_of_the_guiders_class_and_can_be_copied():
+    seen = []
+
+    def look(model, x, sigmas, extra_args=None, callback=None, disable=None):
+        guider = model.inner_model
+        seen.append((isinstance(guider, comfy.samplers.CFGGuider), copy.copy(guider).cfg))
+        return midpoint(model, x, sigmas, extra_args, callback, disable)
+
+    model = rig.model()
+    rig.advanced(rig.guided(model), rig.wrapped(comfy.samplers.KSAMPLER(look)), rig.sigmas(model))
+    assert seen == [(True, 2.0)]
