@@ -16,7 +16,7 @@ from .options import GivenOptions
 from .query import Model
 from .report import Report
 from .response import Response, probe
-from .schedule import check_schedule
+from .schedule import check_schedule, first_close
 
 if TYPE_CHECKING:
     from typing import Unpack  # Python 3.11; nothing but a type checker reads it
@@ -72,6 +72,8 @@ def begin(
 ) -> SkippingDenoiser | FullRun:
     """The denoiser of one run: call it where the sampler would call ``model``, then ``finish()`` it for the ``Report``.
 
+    A ``FullRun`` in mode off, and over a schedule in which two sigmas are the same but for rounding.
+
     probing: ``response.probe`` with its arguments given; called where its outcome is of use.
     flow, changes: ``SkippingDenoiser``'s. Raises what that raises.
 
@@ -86,6 +88,11 @@ def begin(
     if config.never_skips:
         check_schedule(sigmas)
         return FullRun(model, sigmas, config.mode)
+    close = first_close(check_schedule(sigmas))
+    if close is not None:
+        return FullRun(
+            model, sigmas, config.mode, f"the sigmas of steps {close} and {close + 1} are too close to tell apart"
+        )
     response, note = probing() if probing is not None and config.correct else (None, None)
     denoiser = SkippingDenoiser(model, sigmas, config, flow=flow, changes=changes, response=response)
     denoiser.report.notes += [note] if note else []

@@ -50,6 +50,16 @@ def first_fault(sigmas: Sequence[float]) -> int | None:
     return None
 
 
+def first_close(sigmas: Sequence[float]) -> int | None:
+    """The first step whose sigma and the next step's coincide, so that evaluations do not tell the two apart; or None.
+
+    >>> first_close([1.0, 0.5, 0.49999, 0.2, 0.0])
+    1
+    """
+    pairs = zip(sigmas, sigmas[1:], strict=False)
+    return next((i for i, (sigma, following) in enumerate(pairs) if coincide(sigma, following)), None)
+
+
 def is_flow(sigmas: Sequence[float]) -> bool:
     """A guess for callers that do not know: a schedule that stays within [0, 1] is read as flow time.
 

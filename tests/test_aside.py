@@ -121,3 +121,15 @@ def test_a_model_may_write_every_answer_into_the_same_tensor(name, eta, mode, sp
         x, report = sample(SOLVERS[name], model, noise(), schedule(20), mode, space=space, solver_options=options)
         results.append((x.clone(), report.sequence))
     assert torch.equal(results[0][0], results[1][0]) and results[0][1] == results[1][1]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_schedule_whose_steps_cannot_be_told_apart_is_run_in_full(mode):
+    even = schedule(20).tolist()
+    sigmas = torch.tensor([*even[:5], even[4] * (1 - 5e-5), *even[5:]])
+    x, report = sample(SOLVERS["euler"], problem(), noise(), sigmas, mode)
+    assert report.calls == report.evaluations == 21
+    assert report.notes == ["runs in full: the sigmas of steps 4 and 5 are too close to tell apart"]
+    assert torch.equal(x, sample(SOLVERS["euler"], problem(), noise(), sigmas, "off")[0])
+    _, apart = sample(SOLVERS["euler"], problem(), noise(), schedule(20), mode)
+    assert apart.notes == [] and apart.calls < 20
