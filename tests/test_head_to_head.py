@@ -558,4 +558,4 @@ def test_without_its_weights_the_transformer_is_left_out(monkeypatch, tmp_path, 
     monkeypatch.setattr(head_to_head, "WEIGHTS", tmp_path / "model.safetensors")
     (part,), conditions = head_to_head.chosen(head_to_head.parser().parse_args(["--models", "dit-flow,unet-v"]))
     assert part["models"] == ("unet-v",) and conditions == {"images": 64, "batch": 64, "seed": 0}
-    assert capsys.readouterr().err == "dit-flow is left out: demo/transformer.safetensors is not there\n"
+    assert capsys.readouterr().err == "dit-flow is left out: research/demo/transformer.safetensors is not there\n"

@@ -172,7 +172,7 @@ def test_widgets_become_options():
     assert (config.nodes, config.space, config.correct) == ("sigma", "denoised", False)
     assert (config.policy.protect_first, config.policy.protect_last) == (5, 3)
     paper = Skipping("adaptive", max_consecutive_skips=3, anchor_interval=6).config(20)
-    assert (paper.nodes, paper.space, paper.stabilizer) == ("index", "residual", "none")
+    assert (paper.nodes, paper.space, paper.options.stabilizer) == ("index", "residual", "none")
     assert (paper.policy.max_consecutive_skips, paper.policy.inner.anchor_interval) == (3, 6)
     listed = Skipping("h2/s2", "h4, 5, 6", adaptive_mode="learning").config(20)
     assert (listed.order, listed.stabilizer, listed.policy.indices) == (4, "none", (5, 6))
