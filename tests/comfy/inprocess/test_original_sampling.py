@@ -175,7 +175,7 @@ def test_widgets_become_options():
     assert (paper.nodes, paper.space, paper.options.stabilizer) == ("index", "residual", "none")
     assert (paper.policy.max_consecutive_skips, paper.policy.inner.anchor_interval) == (3, 6)
     listed = Skipping("h2/s2", "h4, 5, 6", adaptive_mode="learning").config(20)
-    assert (listed.order, listed.stabilizer, listed.policy.indices) == (4, "none", (5, 6))
+    assert (listed.order, listed.options.stabilizer, listed.policy.indices) == (4, "none", (5, 6))
 
 
 @pytest.mark.parametrize(
