@@ -4,6 +4,7 @@ from .config import Config
 from .denoiser import SkippingDenoiser
 from .full_run import FullRun
 from .modes import DEFAULT_MODE, PAPER_MODES, PRESETS, VALID_FORMS
+from .notes import Note
 from .policies import Decision, Policy, Situation
 from .predictors import Predictor
 from .report import Record, Report
@@ -18,6 +19,7 @@ __all__ = [
     "Config",
     "Decision",
     "FullRun",
+    "Note",
     "Policy",
     "Predictor",
     "Record",

@@ -16,6 +16,7 @@ from .forecast import Forecast
 from .full_run import FullRun
 from .knowledge import Knowledge
 from .measure import Measured, Sums, read_previous
+from .notes import Note
 from .parameterization import decode
 from .policies import Decision
 from .query import Model, Place, Query, QueryReader, StepLocator
@@ -114,17 +115,17 @@ class SkippingDenoiser:
     def _let_go(self) -> None:
         self.pending, self.reader, self.known = None, QueryReader(self.sigmas), self.known.finished()
 
-    def _in_full(self, anomaly: str | None, x: Tensor, sigma: Tensor, extra: dict[str, Any]) -> Tensor:
+    def _in_full(self, anomaly: Note | None, x: Tensor, sigma: Tensor, extra: dict[str, Any]) -> Tensor:
         """The model's answer, for the rest of the run: from an anomaly on the picture is the bare sampler's."""
         if anomaly:
             self._set_aside(anomaly)
         assert self.rest is not None
         return self.rest(x, sigma, **extra)
 
-    def _set_aside(self, anomaly: str) -> None:
+    def _set_aside(self, anomaly: Note) -> None:
         self._let_go()
         self.rest = FullRun(self.model, self.sigmas, self.config.mode, anomaly)
-        self.report.notes.append(f"the rest of the run is in full: {anomaly}")
+        self.report.notes.append(anomaly.in_full("the rest of the run is"))
 
     def _learn(self, measured: Measured, last: Place | None) -> None:
         """Take in what the last REAL answer showed, and whether the sampler adds noise."""
@@ -133,7 +134,7 @@ class SkippingDenoiser:
         first = self.known.adds_noise(measured)
         if first is not None:
             self.known = self.known.noise_found(first)
-            self.report.notes.append("sampler adds noise: predicting denoised, no correction")
+            self.report.notes.append(Note("adds-noise", "sampler adds noise: predicting denoised, no correction"))
 
     def _skip(self, query: Query, forecast: Forecast, place: Place, decision: Decision) -> Answer:
         self.known = self.known.skipped(forecast, place)
@@ -143,7 +144,7 @@ class SkippingDenoiser:
     def _real(self, query: Query, place: Place, decision: Decision) -> Answer:
         denoised = self.model(query.x, query.asked_sigma, **query.extra)
         if not isinstance(denoised, Tensor) or denoised.shape != query.x.shape:
-            self._set_aside("the model's answer is not one tensor of the latent's shape")
+            self._set_aside(Note("answer-not-a-latent", "the model's answer is not one tensor of the latent's shape"))
             return Answer(denoised, place, decision)
         if place.sigma <= 0:
             return Answer(denoised, place, decision)  # nothing follows that could use it

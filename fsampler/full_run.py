@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .notes import Note
 from .query import Model, StepLocator, unround
 from .report import REAL, Record, Report
 from .schedule import check_schedule
@@ -22,9 +23,9 @@ class FullRun:
     Keeps no tensor but each evaluation's sigma, and makes no device-to-host transfer before ``finish``.
     """
 
-    def __init__(self, model: Model, sigmas: Tensor | Sequence[float], mode: str, reason: str | None = None) -> None:
+    def __init__(self, model: Model, sigmas: Tensor | Sequence[float], mode: str, reason: Note | None = None) -> None:
         self.model, self.sigmas, self.reason = model, torch.as_tensor(sigmas).clone(), reason
-        self.report = Report(mode, len(self.sigmas) - 1, notes=[f"runs in full: {reason}"] if reason else [])
+        self.report = Report(mode, len(self.sigmas) - 1, notes=[reason.in_full("runs")] if reason else [])
         self.asked: list[Tensor] = []
 
     def __call__(self, x: Tensor, sigma: Tensor, **extra: Any) -> Tensor:

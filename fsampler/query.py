@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .notes import Note
 from .schedule import MATCH, coincide
 
 LOOKED_AT = 8  # evaluations that show how a sampler goes
@@ -66,11 +67,11 @@ class QueryReader:
         level = unround(sigma.flatten()[:1].to(x.device), self._schedule)[0].to(wide)
         return Query(x, sigma, extra, x.to(wide), level)
 
-    def anomaly(self, x: Tensor) -> str | None:
+    def anomaly(self, x: Tensor) -> Note | None:
         """Why an x cannot be the continuation of those before, or None."""
         if self._shape in (None, x.shape):
             return None
-        return f"the latent changed from {tuple(self._shape or ())} to {tuple(x.shape)}"
+        return Note("latent-size", f"the latent changed from {tuple(self._shape or ())} to {tuple(x.shape)}")
 
     @property
     def elements(self) -> int:
@@ -109,7 +110,7 @@ class StepLocator:
         self._reached = 0
         self._returns = 0  # steps that the sampler goes back after looking ahead
 
-    def anomaly(self, sigma: float) -> str | None:
+    def anomaly(self, sigma: float) -> Note | None:
         """Why the next evaluation cannot be at ``sigma`` in one fall from noise to picture, or None.
 
         A sampler may look ahead and return (heunpp2). What it returns by, at most 2 steps, shows in its first
@@ -123,7 +124,8 @@ class StepLocator:
             self._returns = max(self._returns, back)
         if back <= self._returns:
             return None
-        return f"sigma rises from {last.sigma:.5g} to {sigma:.5g}, as for a restart or a second trajectory"
+        text = f"sigma rises from {last.sigma:.5g} to {sigma:.5g}, as for a restart or a second trajectory"
+        return Note("sigma-rises", text)
 
     def next_place(self, sigma: float) -> Place:
         """The place of the next evaluation, which is at ``sigma``."""

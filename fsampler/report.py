@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .notes import Note
 from .policies import Decision
 from .query import Place
 
@@ -36,7 +37,7 @@ class Report:
     mode: str
     steps: int
     records: list[Record] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
     def add(self, place: Place, decision: Decision) -> None:
         """One more evaluation."""
@@ -97,7 +98,7 @@ class Report:
             "sequence": self.sequence,
             "estimate": self.estimate,
             "reasons": self.reasons(),
-            "notes": list(self.notes),
+            "notes": [asdict(note) for note in self.notes],
             "records": [asdict(record) for record in self.records],
         }
 

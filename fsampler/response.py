@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 import torch
 from torch import Tensor
 
+from .notes import Note
 from .query import StepLocator
 from .schedule import check_schedule, coincide
 
@@ -114,7 +115,7 @@ def probe(
     model: object = None,
     extra_args: Mapping[str, Any] | None = None,
     solver_options: Mapping[str, Any] | None = None,
-) -> tuple[Response, str | None]:
+) -> tuple[Response, Note | None]:
     """What ``solver`` (k-diffusion's signature) makes of answers over ``sigmas``, and None; or an ``EulerResponse`` and
     why it could not be known.
 
@@ -140,7 +141,8 @@ def probe(
         return _known(schedule, found, states), None
     except SETBACKS as error:
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-        return EulerResponse(), f"sampler not rehearsed, corrected as a one-step method: {kind}{error}"
+        text = f"sampler not rehearsed, corrected as a one-step method: {kind}{error}"
+        return EulerResponse(), Note("sampler-unknown", text)
 
 
 def _steps(schedule: Sequence[float], sigmas: Sequence[float]) -> list[int]:

@@ -12,6 +12,7 @@ from .config import Config
 from .denoiser import SkippingDenoiser
 from .full_run import FullRun
 from .modes import DEFAULT_MODE
+from .notes import Note
 from .options import GivenOptions
 from .query import Model
 from .report import Report
@@ -65,7 +66,7 @@ def begin(
     model: Model,
     sigmas: Tensor | Sequence[float],
     config: Config,
-    probing: Callable[[], tuple[Response, str | None]] | None = None,
+    probing: Callable[[], tuple[Response, Note | None]] | None = None,
     *,
     flow: bool | None = None,
     changes: Iterable[int] = (),
@@ -90,9 +91,8 @@ def begin(
         return FullRun(model, sigmas, config.mode)
     close = first_close(check_schedule(sigmas))
     if close is not None:
-        return FullRun(
-            model, sigmas, config.mode, f"the sigmas of steps {close} and {close + 1} are too close to tell apart"
-        )
+        reason = Note("close-sigmas", f"the sigmas of steps {close} and {close + 1} are too close to tell apart")
+        return FullRun(model, sigmas, config.mode, reason)
     response, note = probing() if probing is not None and config.correct else (None, None)
     denoiser = SkippingDenoiser(model, sigmas, config, flow=flow, changes=changes, response=response)
     denoiser.report.notes += [note] if note else []

@@ -14,7 +14,7 @@ from comfy.model_sampling import CONST
 from comfy.patcher_extension import WrappersMP
 from comfy.samplers import KSamplerX0Inpaint
 
-from ..fsampler import FullRun, begin, probe
+from ..fsampler import FullRun, Note, begin, probe
 from .caches import other_caches
 from .changes import guidance, model_changes
 from .refusals import why_in_full
@@ -125,9 +125,9 @@ def _probing(sampler, guider, schedule, dimensions, extra_args):
 def _report(report, guider, reports):
     caches = other_caches(guider.model_options)
     if caches and report.mode != "off":
-        note = f"{', '.join(caches)} is active on the same model: both skip, and their errors add up"
-        report.notes.append(note)
-        logger.warning("FSampler: %s", note)
+        text = f"{', '.join(caches)} is active on the same model: both skip, and their errors add up"
+        report.notes.append(Note("another-cache", text))
+        logger.warning("FSampler: %s", text)
     reports.runs.append(report)
     logger.info(report.line())
 

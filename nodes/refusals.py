@@ -1,5 +1,6 @@
 """Samplers and schedules in which skipping cannot be right: they run in full, and the report says why."""
 
+from ..fsampler import Note
 from ..fsampler.schedule import first_fault
 
 REFUSED = {
@@ -9,17 +10,17 @@ REFUSED = {
 
 
 def why_in_full(sampler, sigmas, base_options, options):
-    """The reason, or None. ``base_options`` are the model options before the sampler touched them, ``options`` those of
-    its first call."""
+    """A ``Note`` of the reason, or None. ``base_options`` are the model options before the sampler touched them,
+    ``options`` those of its first call."""
     name = getattr(getattr(sampler, "sampler_function", None), "__name__", type(sampler).__name__)
     for refused, reason in REFUSED.items():
         if refused in name:
-            return reason
+            return Note("sampler-refused", reason)
     added = _post_cfg(options) - _post_cfg(base_options)
     if added > 0:
-        return "the sampler reads the unconditional prediction of every call (CFG++)"
+        return Note("sampler-refused", "the sampler reads the unconditional prediction of every call (CFG++)")
     if getattr(sampler, "extra_options", {}).get("s_churn", 0) > 0:
-        return "s_churn takes the state above the schedule's sigmas"
+        return Note("sampler-refused", "s_churn takes the state above the schedule's sigmas")
     return _bad_schedule(sigmas.tolist())
 
 
@@ -29,9 +30,10 @@ def _post_cfg(options):
 
 def _bad_schedule(sigmas):
     if len(sigmas) < 2:
-        return f"the schedule has {len(sigmas)} sigma"
+        return Note("schedule-refused", f"the schedule has {len(sigmas)} sigma")
     fault = first_fault(sigmas)
     if fault is None:
         return None
     step = max(fault - 1, 0)
-    return f"the schedule does not fall at step {step} (sigma {sigmas[step]:.5g}, then {sigmas[step + 1]:.5g})"
+    fall = f"sigma {sigmas[step]:.5g}, then {sigmas[step + 1]:.5g}"
+    return Note("schedule-refused", f"the schedule does not fall at step {step} ({fall})")

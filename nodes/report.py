@@ -5,9 +5,11 @@ import torch
 
 import nodes as core
 
-from ..fsampler import Report
+from ..fsampler import Note, Report
 
-NO_RUN = "no sampler has run with this yet; connect its latent to this node, so that the report waits for it"
+NO_RUN = Note(
+    "no-run", "no sampler has run with this yet; connect its latent to this node, so that the report waits for it"
+)
 
 
 def to_image(picture):

@@ -34,7 +34,7 @@ any dimensions.
 GROUPS = {
     "Run": (fsampler.sample, fsampler.begin, fsampler.SkippingDenoiser, fsampler.FullRun),
     "Say what a run does": (fsampler.Config, options.GivenOptions, options.Options),
-    "Read what it did": (fsampler.Report, fsampler.Record),
+    "Read what it did": (fsampler.Report, fsampler.Record, fsampler.Note),
     "Decide": (fsampler.Policy, fsampler.Situation, fsampler.Decision, policies.Guarded),
     "Predict": (fsampler.Predictor, predictors.BackTest, history.History, history.Entry, query.Query),
     "Know the sampler": (fsampler.probe, response.Response),

@@ -10,6 +10,12 @@ MODES = ["h2/s2", "adaptive", "balanced", "auto:0.5", "calls:9"]
 NOTE = "the rest of the run is in full: "
 
 
+def told(report):
+    """Code and sentence of the only note."""
+    (note,) = report.notes
+    return note.code, note.text
+
+
 def euler(model, x, sigmas):
     for sigma, following in zip(sigmas[:-1], sigmas[1:], strict=True):
         denoised = model(x, sigma.expand(len(x)))
@@ -34,8 +40,8 @@ def test_a_restart_is_noticed_at_its_first_evaluation_and_nothing_is_skipped_fro
     again = report.records[13:]
     assert len(again) == 14 and all(record.kind == "REAL" and record.reason == "in full" for record in again)
     assert [record.step for record in again] == [*range(6, 20)]
-    assert report.notes == [f"{NOTE}sigma rises from {sigmas[12]:.5g} to {sigmas[6]:.5g}, as for a restart or a second "
-                            "trajectory"]  # fmt: skip
+    rise = f"sigma rises from {sigmas[12]:.5g} to {sigmas[6]:.5g}, as for a restart or a second trajectory"
+    assert told(report) == ("sigma-rises", NOTE + rise)
     assert model.sigmas[-14:] == pytest.approx(sigmas[6:20].tolist())
 
 
@@ -54,7 +60,7 @@ def test_samplers_that_look_ahead_or_evaluate_twice_are_no_anomaly(name, mode):
     denoiser = begin(problem(), sigmas, Config.parse(mode))
     solver = heunpp2 if name == "heunpp2" else SOLVERS[name]
     solver(denoiser, noise(), sigmas)
-    assert not any("in full" in note for note in denoiser.finish().notes)
+    assert not any("in full" in note.text for note in denoiser.finish().notes)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -64,7 +70,7 @@ def test_a_latent_of_another_size_is_run_in_full(mode):
     x = euler(denoiser, noise((2, 4)), sigmas[:11]).repeat(1, 2)
     assert torch.equal(euler(denoiser, x, sigmas[10:]), euler(model, x, sigmas[10:]))
     report = denoiser.finish()
-    assert report.notes == [f"{NOTE}the latent changed from (2, 4) to (2, 8)"]
+    assert told(report) == ("latent-size", f"{NOTE}the latent changed from (2, 4) to (2, 8)")
     assert [record.reason for record in report.records[10:]] == ["in full"] * 10 and len(report.records) == 20
 
 
@@ -82,7 +88,7 @@ def test_an_answer_that_is_not_one_tensor_of_the_latents_shape_is_handed_through
         assert denoiser(noise(), sigma.expand(2)) is given[-1]
     report = denoiser.finish()
     assert report.calls == len(given) == 6
-    assert report.notes == [f"{NOTE}the model's answer is not one tensor of the latent's shape"]
+    assert told(report) == ("answer-not-a-latent", f"{NOTE}the model's answer is not one tensor of the latent's shape")
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -129,7 +135,7 @@ def test_a_schedule_whose_steps_cannot_be_told_apart_is_run_in_full(mode):
     sigmas = torch.tensor([*even[:5], even[4] * (1 - 5e-5), *even[5:]])
     x, report = sample(SOLVERS["euler"], problem(), noise(), sigmas, mode)
     assert report.calls == report.evaluations == 21
-    assert report.notes == ["runs in full: the sigmas of steps 4 and 5 are too close to tell apart"]
+    assert told(report) == ("close-sigmas", "runs in full: the sigmas of steps 4 and 5 are too close to tell apart")
     assert torch.equal(x, sample(SOLVERS["euler"], problem(), noise(), sigmas, "off")[0])
     _, apart = sample(SOLVERS["euler"], problem(), noise(), schedule(20), mode)
     assert apart.notes == [] and apart.calls < 20

@@ -2,14 +2,14 @@
 
 import pytest
 import torch
-from comfyui_fsampler.fsampler import Config, FullRun, begin
+from comfyui_fsampler.fsampler import Config, FullRun, Note, begin
 from comfyui_fsampler.samplers import SOLVERS
 from toys import heun, noise, problem, schedule
 
 
 @pytest.mark.parametrize("solver", [SOLVERS["euler"], heun])
 def test_every_evaluation_is_counted_in_its_step(solver):
-    run = FullRun(problem(), schedule(8), "fast", "for a reason")
+    run = FullRun(problem(), schedule(8), "fast", Note("schedule-refused", "for a reason"))
     assert torch.equal(solver(run, noise(), schedule(8)), solver(problem(), noise(), schedule(8)))
     report = run.finish()
     assert report.sequence == "R" * 8 and report.calls == report.evaluations == (8 if solver is not heun else 15)
@@ -35,7 +35,7 @@ def test_off_says_off():
 
 
 def test_a_rising_schedule_is_counted_by_the_nearest_sigma():
-    run = FullRun(lambda x, sigma: x, [0.0, 1.0, 3.0, 7.0], "fast", "the schedule rises")
+    run = FullRun(lambda x, sigma: x, [0.0, 1.0, 3.0, 7.0], "fast", Note("schedule-refused", "it rises"))
     for level in (0.01, 1.0, 2.9):
         run(noise(), torch.tensor([level, level]))
     assert [(r.step, r.kind) for r in run.finish().records] == [(0, "REAL"), (1, "REAL"), (2, "REAL")]

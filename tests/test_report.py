@@ -1,10 +1,13 @@
 """The report: its line, table, JSON and chart, from records made by hand."""
 
 import json
+import pathlib
+import re
 
 import pytest
-from comfyui_fsampler.fsampler import Record, Report, sample
+from comfyui_fsampler.fsampler import Note, Record, Report, sample
 from comfyui_fsampler.fsampler.chart import BAR, LANE, LEFT, PAPER, REAL_COLOUR, SKIP_COLOUR, TOP, draw
+from comfyui_fsampler.fsampler.notes import CODES
 from comfyui_fsampler.samplers import SOLVERS
 from PIL import Image
 from toys import noise, problem, schedule
@@ -24,7 +27,7 @@ def test_the_line():
     assert Report("auto", 20).line() == "FSampler auto: 0/0 calls (0 % skipped)"
     report = made("RRS", "h2/s2", None)
     assert report.line() == "FSampler h2/s2: 2/3 calls (33 % skipped)"
-    report.notes.append("sampler adds noise")
+    report.notes.append(Note("adds-noise", "sampler adds noise"))
     assert report.line() == "FSampler h2/s2: 2/3 calls (33 % skipped); sampler adds noise"
 
 
@@ -88,13 +91,20 @@ def test_the_table_has_a_row_for_each_evaluation_in_fixed_columns():
 
 def test_json_holds_everything():
     _, report = sample(SOLVERS["res_2s"], problem(), noise(), schedule(10), "calls:6")
-    report.notes.append("a note")
+    report.notes.append(Note("sigma-rises", "a note"))
     data = json.loads(report.to_json())
     assert data == report.to_dict()
-    rebuilt = Report(data["mode"], data["steps"], [Record(**record) for record in data["records"]], data["notes"])
+    rebuilt = Report(
+        data["mode"], data["steps"], [Record(**r) for r in data["records"]], [Note(**n) for n in data["notes"]]
+    )
     assert rebuilt == report
     assert (data["calls"], data["evaluations"], data["sequence"]) == (report.calls, 19, report.sequence)
     assert data["reasons"] == report.reasons() and data["estimate"] == report.estimate
+
+
+def test_every_code_of_a_note_is_explained_on_its_page():
+    page = (pathlib.Path(__file__).parents[1] / "docs" / "notes.md").read_text()
+    assert re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE) == sorted(CODES)
 
 
 def bars(image, lane, width, steps, margin=4):

@@ -144,7 +144,7 @@ def test_a_sampler_whose_evaluations_cannot_be_told_apart_by_step_is_not_taken_f
 
     sampler, note = probe(heun_once, schedule(6))
     assert isinstance(sampler, EulerResponse) and sampler.points is None
-    assert note.endswith("method: its steps are not the schedule's")
+    assert note.text.endswith("method: its steps are not the schedule's")
 
 
 @pytest.mark.parametrize("name", ["euler", "dpmpp_2m", "dpmpp_2s"])
@@ -208,7 +208,7 @@ def wide(model, x, sigmas, **_):
 def test_what_cannot_be_rehearsed_says_why_and_counts_as_a_one_step_method(solver, why):
     sampler, note = probe(solver, schedule(12))
     assert isinstance(sampler, EulerResponse) and not sampler.adds_noise
-    assert note.startswith(f"sampler not rehearsed, corrected as a one-step method: {why}")
+    assert note.text.startswith(f"sampler not rehearsed, corrected as a one-step method: {why}")
 
 
 def test_a_sampler_may_read_what_the_model_has():
@@ -313,7 +313,7 @@ def test_noise_that_comes_late_is_expected_from_the_start():
 
     torch.manual_seed(0)
     _, report = sample(late, problem(), noise(), schedule(12), "calls:9")
-    assert report.notes == ["sampler adds noise: predicting denoised, no correction"]
+    assert [*map(str, report.notes)] == ["sampler adds noise: predicting denoised, no correction"]
 
 
 def test_one_answer_that_needs_nothing_is_not_the_end_of_a_landing():

@@ -68,7 +68,7 @@ def row(rig, name, prediction):
         "psnr": None if distance == float("inf") else distance,
         "calls": report.calls,
         "evaluations": report.evaluations,
-        "notes": report.notes,
+        "notes": [*map(str, report.notes)],
     }
 
 

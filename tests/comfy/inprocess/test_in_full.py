@@ -18,7 +18,7 @@ def in_full(outcome, reason, caplog):
     ours, core, report = outcome
     assert torch.equal(ours, core)
     assert set(report.sequence) == {"R"} and report.calls == report.evaluations
-    assert reason in report.notes[0]
+    assert reason in report.notes[0].text
     assert reason in caplog.records[-1].getMessage()
 
 
