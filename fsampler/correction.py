@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from .history import Entry, History
+from .location import Place
 from .parameterization import encode
-from .query import Place
 from .response import Response
 
 NEUTRAL_GAIN = 0.4  # trend gain at which ``denoised`` is taken to stay where it was as the state is corrected

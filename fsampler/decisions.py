@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from .knowledge import Knowledge
+from .location import Place
 from .measure import Measured
 from .paper import gate_value, judged
 from .policies import Decision, Policy
-from .query import Place
 
 
 class Decisions:

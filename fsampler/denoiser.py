@@ -15,11 +15,12 @@ from .decisions import Decisions
 from .forecast import Forecast
 from .full_run import FullRun
 from .knowledge import Knowledge
+from .location import Place, locator
 from .measure import Measured, Sums, read_previous
 from .notes import Note
 from .parameterization import decode
 from .policies import Decision
-from .query import Model, Place, Query, QueryReader, StepLocator
+from .query import Model, Query, QueryReader, is_answer, misfit
 from .report import Report
 from .response import EulerResponse, Response
 from .schedule import check_schedule, is_flow
@@ -27,7 +28,7 @@ from .schedule import check_schedule, is_flow
 
 @dataclass(frozen=True)
 class Answer:
-    """What the sampler gets: ``denoised [B, ...]`` in x's dtype, with what is due of a correction."""
+    """What the sampler gets: ``denoised [B, ...]``, with what is due of a correction."""
 
     denoised: Tensor
     place: Place
@@ -46,8 +47,8 @@ class SkippingDenoiser:
     response: what is known of the sampler (``response.probe``); None is nothing.
     report: the ``Report``, filled as the run goes.
 
-    Whatever breaks what skipping rests on ends it (x of another shape, sigmas that rise, an answer that is not one
-    tensor of x's shape): the rest of the run is in full, and a note says why.
+    Whatever breaks what skipping rests on ends it, with a note that says what it was (docs/notes.md): the rest of the
+    run is in full.
 
     Raises ValueError for a bad schedule, a config that does not fit it, and an x that requires grad; FloatingPointError
     when the model's output is not finite (one evaluation late, or in ``finish``: the check travels with the next
@@ -68,26 +69,27 @@ class SkippingDenoiser:
         self.sigmas = check_schedule(sigmas)
         config.policy.check(len(self.sigmas) - 1)
         self.report = Report(config.mode, len(self.sigmas) - 1)
-        self.reader, self.locator = QueryReader(self.sigmas), StepLocator(self.sigmas)
-        flow = is_flow(self.sigmas) if flow is None else flow
-        self.known = Knowledge.start(self.sigmas, config, flow, response or EulerResponse())
+        response, flow = response or EulerResponse(), is_flow(self.sigmas) if flow is None else flow
+        self.locator = locator(self.sigmas, response.evaluations)
+        self.reader = QueryReader([*self.sigmas, *(sigma for sigma, _ in response.evaluations or ())])
+        self.known = Knowledge.start(self.sigmas, config, flow, response)
         self.rest: FullRun | None = None  # once an anomaly has ended the skipping
         self.pending: Sums | None = None  # of the REAL evaluation before; they travel with the next transfer
 
     @torch.no_grad()
     def __call__(self, x: Tensor, sigma: Tensor, **extra: Any) -> Tensor:
-        """``denoised [B, ...]`` at ``(x, sigma)``, in the dtype of x: the model's, or a prediction."""
+        """``denoised [B, ...]`` at ``(x, sigma)``: the model's, or a prediction in the dtype of x."""
         anomaly = self.reader.anomaly(x)
         if self.rest or anomaly:
             return self._in_full(anomaly, x, sigma, extra)
         query, last = self.reader.read(x, sigma, extra), self.locator.place
         forecast = self.known.forecaster.forecast(query)
         measured = self.known.measure(query, forecast, self.pending, self.config.policy.needs_gate)
-        self.pending, anomaly = None, self.locator.anomaly(measured.sigma)
-        if anomaly:
-            return self._in_full(anomaly, x, sigma, extra)
+        self.pending = None
+        place = misfit(measured, last, self.known.may_add_noise) or self.locator.next_place(measured.sigma)
+        if isinstance(place, Note):
+            return self._in_full(place, x, sigma, extra)
         self._learn(measured, last)
-        place = self.locator.next_place(measured.sigma)
         if self.decisions.model_changes(place, last):
             self.known = self.known.model_changed(place.step)
         decision = self.decisions.at(place, measured, self.known, self.reader.elements)
@@ -113,7 +115,7 @@ class SkippingDenoiser:
         return self.report
 
     def _let_go(self) -> None:
-        self.pending, self.reader, self.known = None, QueryReader(self.sigmas), self.known.finished()
+        self.pending, self.reader, self.known = None, QueryReader(()), self.known.finished()
 
     def _in_full(self, anomaly: Note | None, x: Tensor, sigma: Tensor, extra: dict[str, Any]) -> Tensor:
         """The model's answer, for the rest of the run: from an anomaly on the picture is the bare sampler's."""
@@ -139,22 +141,22 @@ class SkippingDenoiser:
     def _skip(self, query: Query, forecast: Forecast, place: Place, decision: Decision) -> Answer:
         self.known = self.known.skipped(forecast, place)
         denoised = decode(forecast.parameterization, forecast.value, query.state, place.sigma)
-        return self._answer(denoised, query, place, decision)
+        return self._answer(denoised, query.x.dtype, place, decision)
 
     def _real(self, query: Query, place: Place, decision: Decision) -> Answer:
-        denoised = self.model(query.x, query.asked_sigma, **query.extra)
-        if not isinstance(denoised, Tensor) or denoised.shape != query.x.shape:
-            self._set_aside(Note("answer-not-a-latent", "the model's answer is not one tensor of the latent's shape"))
-            return Answer(denoised, place, decision)
+        said = self.model(query.x, query.asked_sigma, **query.extra)
+        if not is_answer(said, query):
+            self._set_aside(Note("answer-not-a-latent", "the model's answer is not one tensor like the latent"))
+            return Answer(said, place, decision)
         if place.sigma <= 0:
-            return Answer(denoised, place, decision)  # nothing follows that could use it
-        denoised = denoised.to(query.state.dtype)
+            return Answer(said, place, decision)  # nothing follows that could use it
+        denoised = said.to(query.state.dtype)
         self.known, self.pending, delta = self.known.observed(query.state, denoised, place)
-        return self._answer(denoised, query, place, decision, delta)
+        return self._answer(denoised, said.dtype, place, decision, delta)
 
     def _answer(
-        self, denoised: Tensor, query: Query, place: Place, decision: Decision, delta: Tensor | None = None
+        self, denoised: Tensor, dtype: torch.dtype, place: Place, decision: Decision, delta: Tensor | None = None
     ) -> Answer:
         denoised, correction = self.known.correction.apply(denoised, place, delta)
         self.known = replace(self.known, correction=correction)
-        return Answer(denoised.to(query.x.dtype), place, decision)
+        return Answer(denoised.to(dtype), place, decision)

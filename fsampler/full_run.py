@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .location import steps_of
 from .notes import Note
-from .query import Model, StepLocator, unround
+from .query import Model, unround
 from .report import REAL, Record, Report
 from .schedule import check_schedule
 
@@ -47,7 +48,6 @@ class FullRun:
         """The step of each evaluation; on a schedule that does not fall, the one with the nearest sigma."""
         schedule = self.sigmas.tolist()
         try:
-            locator = StepLocator(check_schedule(schedule))
+            return steps_of(check_schedule(schedule), levels)
         except ValueError:
             return [min(range(len(schedule) - 1), key=lambda i: abs(schedule[i] - level)) for level in levels]
-        return [locator.locate(level) for level in levels]

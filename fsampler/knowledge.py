@@ -12,11 +12,12 @@ from torch import Tensor
 from .config import Config
 from .correction import Correction, value_shift
 from .forecast import Forecast, Forecaster, NoisyForecaster
+from .location import Place
 from .measure import Measured, PreviousFigures, Sums, measure
 from .noise import FirstAnswer, below
 from .parameterization import encode
 from .policies import Decision, Situation
-from .query import Place, Query
+from .query import Query
 from .response import Response
 
 
@@ -112,7 +113,14 @@ class Knowledge:
             gate=self.forecaster.gate_sums(query) if gate else None,
             euler_distance=first.euler_distance(query.state, query.sigma) if first else None,
             previous=pending,
+            apart=query.apart,
+            spread=query.spread,
         )
+
+    @property
+    def may_add_noise(self) -> bool:
+        """Whether the sampler adds noise, or it is still open."""
+        return self.forecaster.noisy or self.first_answer is not None
 
     def adds_noise(self, measured: Measured) -> FirstAnswer | None:
         """The first answer, where this evaluation shows that the sampler adds noise."""

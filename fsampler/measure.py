@@ -76,6 +76,8 @@ class Measured:
     gate: GateFigures | None = None
     euler_distance: Each | None = None
     previous: PreviousFigures | None = None
+    apart: Each | None = None
+    spread: float = 0.0
 
 
 def measure(
@@ -85,18 +87,23 @@ def measure(
     gate: Sums | None = None,
     euler_distance: Tensor | None = None,
     previous: Sums | None = None,
+    apart: Tensor | None = None,
+    spread: Tensor | None = None,
 ) -> Measured:
     """All figures of one evaluation: ``sigma`` (0-d) and the sums of each group, in the order of its fields."""
-    groups = (forecast or (), gate or (), () if euler_distance is None else (euler_distance,), previous or ())
+    alone = [() if one is None else (one,) for one in (euler_distance, apart, spread)]
+    groups = (forecast or (), gate or (), previous or (), *alone)
     flat = iter(transfer([sigma, *itertools.chain(*groups)]))
     (level,) = next(flat)
-    about_forecast, about_gate, distance, about_previous = ([next(flat) for _ in group] for group in groups)
+    about_forecast, about_gate, about_previous, distance, moved, range_ = ([next(flat) for _ in g] for g in groups)
     return Measured(
         level,
         ForecastFigures(*about_forecast) if about_forecast else None,
         GateFigures(*about_gate) if about_gate else None,
         distance[0] if distance else None,
         PreviousFigures(*about_previous) if about_previous else None,
+        moved[0] if moved else None,
+        range_[0][0] if range_ else 0.0,
     )
 
 

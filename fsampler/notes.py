@@ -12,7 +12,7 @@ Code = Literal[
     "another-cache",
     "close-sigmas",
     "guidance-memory",
-    "latent-size",
+    "latent-changed",
     "no-run",
     "sampler-refused",
     "sampler-unknown",

@@ -8,9 +8,9 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .location import Place
 from .notes import Note
 from .policies import Decision
-from .query import Place
 
 if TYPE_CHECKING:
     from PIL.Image import Image

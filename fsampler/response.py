@@ -14,8 +14,8 @@ from typing import Any, Protocol, TypeVar
 import torch
 from torch import Tensor
 
+from .location import Evaluations, steps_of
 from .notes import Note
-from .query import StepLocator
 from .schedule import check_schedule, coincide
 
 MAX_STAGES = 4  # evaluations a step
@@ -32,11 +32,12 @@ Item = TypeVar("Item")
 class Response(Protocol):
     """What is known of a sampler.
 
-    adds_noise: it is known to add noise. points: of each step, the evaluations as ``(sigma, share of the step's
-    effect)``; None where they are not known.
+    adds_noise: it is known to add noise. evaluations: those of the whole run, as ``(sigma, step)``. points: of each
+    step, the evaluations as ``(sigma, share of the step's effect)``. Both are None where they are not known.
     """
 
     adds_noise: bool
+    evaluations: Evaluations | None
     points: Points | None
 
     def effect(self, evaluation: int, sigma: float, sigma_next: float) -> float:
@@ -51,8 +52,10 @@ class Response(Protocol):
 class EulerResponse:
     """Of a sampler of which little is known: every answer moves the state straight to the end of its step."""
 
-    def __init__(self, adds_noise: bool = False, points: Points | None = None) -> None:
-        self.adds_noise, self.points = adds_noise, points
+    def __init__(
+        self, adds_noise: bool = False, points: Points | None = None, evaluations: Evaluations | None = None
+    ) -> None:
+        self.adds_noise, self.points, self.evaluations = adds_noise, points, evaluations
 
     def effect(self, evaluation: int, sigma: float, sigma_next: float) -> float:
         return 1 / sigma_next - 1 / sigma
@@ -81,6 +84,7 @@ class LinearResponse:
         self.steps, self.carried, self.weights = steps, carried, weights
         self.starts = [schedule[step] for step in steps]
         self.shares = [self._share(evaluation) for evaluation in range(len(sigmas))]
+        self.evaluations: Evaluations | None = tuple(zip(sigmas, steps, strict=True))
         self.points: Points | None = _by_step(steps, zip(sigmas, self.shares, strict=True))
 
     def _share(self, evaluation: int) -> float:
@@ -138,17 +142,14 @@ def probe(
         return EulerResponse(), None
     try:
         found, states = _run(solver, schedule, dimensions, model, {**(extra_args or {})}, options)
-        return _known(schedule, found, states), None
+        return _known(schedule, found, states)
     except SETBACKS as error:
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-        text = f"sampler not rehearsed, corrected as a one-step method: {kind}{error}"
-        return EulerResponse(), Note("sampler-unknown", text)
+        return EulerResponse(), _unknown(f"{kind}{error}")
 
 
-def _steps(schedule: Sequence[float], sigmas: Sequence[float]) -> list[int]:
-    """The step of each evaluation."""
-    shares_ends = any(a == b for a, b in zip(sigmas, sigmas[1:], strict=False))
-    return [*map(StepLocator(schedule, shares_ends).locate, sigmas)]
+def _unknown(why: str) -> Note:
+    return Note("sampler-unknown", f"sampler not rehearsed, corrected as a one-step method: {why}")
 
 
 def _by_step(steps: Sequence[int], items: Iterable[Item]) -> tuple[tuple[Item, ...], ...]:
@@ -159,25 +160,30 @@ def _by_step(steps: Sequence[int], items: Iterable[Item]) -> tuple[tuple[Item, .
     return tuple(map(tuple, found))
 
 
+def _begins_each(schedule: Sequence[float], found: Sequence[float]) -> bool:
+    """Whether there is an evaluation at the beginning of each step."""
+    return all(any(coincide(sigma, other) for other in found) for sigma in schedule[1:-1])
+
+
 def _irregular(schedule: Sequence[float], found: Sequence[float], steps: Sequence[int]) -> str | None:
     """Why no step-by-step account can be given of evaluations at these sigmas, or None."""
     if any(later > sigma and not coincide(later, sigma) for sigma, later in zip(found, found[1:], strict=False)):
         return "it returns to a sigma it had left"  # heunpp2: shares of no clear step cost it 14 dB
-    started = all(any(coincide(sigma, other) for other in found) for sigma in schedule[1:-1])
-    if not started or len({*steps}) < len(schedule) - 1:
+    if not _begins_each(schedule, found) or len({*steps}) < len(schedule) - 1:
         return "its steps are not the schedule's"
     return None
 
 
-def _known(schedule: Sequence[float], found: Sequence[float], states: Tensor) -> Response:
+def _known(schedule: Sequence[float], found: Sequence[float], states: Tensor) -> tuple[Response, Note | None]:
     """The response from what ``_run`` returns. Raises ValueError where W would not describe the sampler."""
     ones, zeros, carried = states[:, :CONTROL_ROWS].unbind(dim=1)
     weights = states[:, CONTROL_ROWS : CONTROL_ROWS + len(found)]
-    steps = _steps(schedule, found)
-    irregular = _irregular(schedule, found, steps)
+    steps = steps_of(schedule, found)
+    irregular, evaluations = _irregular(schedule, found, steps), tuple(zip(found, steps, strict=True))
     if zeros.any():
         points = None if irregular else _by_step(steps, [(sigma, 1.0) for sigma in found])
-        return EulerResponse(adds_noise=True, points=points)
+        known = evaluations if _begins_each(schedule, found) else None  # it might tell other sigmas than its states'
+        return EulerResponse(adds_noise=True, points=points, evaluations=known), None
     # A constant answer is a fixed point of every method; where c and W say so too, they are all there is to know.
     off = (ones - 1).abs() + (carried + weights.sum(dim=1) - 1).abs()
     if not off.max() < CLOSE:  # or nan
@@ -186,9 +192,11 @@ def _known(schedule: Sequence[float], found: Sequence[float], states: Tensor) ->
         raise ValueError("it makes nothing of an answer before the next")
     if not carried[:-1].all():
         raise ValueError("it drops its state")
+    if any(abs(c * found[0] - sigma) > CLOSE * sigma for c, sigma in zip(carried.tolist(), found, strict=False)):
+        raise ValueError("it tells the model other sigmas than its states have")
     if irregular:
-        raise ValueError(irregular)
-    return LinearResponse(schedule, found, steps, carried.tolist(), weights.tolist())
+        return EulerResponse(evaluations=evaluations), _unknown(irregular)
+    return LinearResponse(schedule, found, steps, carried.tolist(), weights.tolist()), None
 
 
 class _Answers:

@@ -4,7 +4,8 @@ import math
 
 import pytest
 import torch
-from comfyui_fsampler.fsampler.query import StepLocator, unround
+from comfyui_fsampler.fsampler.location import StepLocator, steps_of
+from comfyui_fsampler.fsampler.query import unround
 from comfyui_fsampler.fsampler.schedule import check_schedule
 
 VE = (14.6, 9.0, 5.0, 2.0, 0.5, 0.0)
@@ -12,8 +13,8 @@ FLOW = (1.0, 0.8, 0.5, 0.3, 0.1, 0.0)
 
 
 def located(schedule, asked):
-    clock = StepLocator(schedule)
-    return [clock.locate(sigma) for sigma in asked]
+    locator = StepLocator(schedule)
+    return [locator.next_place(sigma).step for sigma in asked]
 
 
 @pytest.mark.parametrize("schedule", [VE, FLOW])
@@ -50,8 +51,7 @@ def test_middle_sigmas_belong_to_the_step_they_lie_in(schedule, fraction):
 
 
 def test_a_sigma_above_the_schedule_is_step_0():
-    """Karras' churn starts above the first sigma."""
-    assert located(VE, [17.0, 10.5, 5.6]) == [0, 0, 1]
+    assert steps_of(VE, [17.0, 10.5, 5.6]) == [0, 0, 1]
 
 
 def test_a_step_never_goes_back():
@@ -90,7 +90,7 @@ def test_sigmas_rounded_to_half_precision_are_the_schedules_own_again(dtype, flo
     sigmas = torch.linspace(1, 0, 21) if flow else torch.linspace(14.6, 0, 21)
     rounded = sigmas[:-1].to(dtype)
     assert torch.equal(unround(rounded, sigmas), sigmas[:-1])
-    assert [StepLocator(check_schedule(sigmas)).locate(s) for s in unround(rounded, sigmas).tolist()] == [*range(20)]
+    assert located(check_schedule(sigmas), unround(rounded, sigmas).tolist()) == [*range(20)]
     between = ((sigmas[:-1] + sigmas[1:]) / 2).to(dtype)
     assert torch.equal(unround(between, sigmas), between.float())
     assert torch.equal(unround(sigmas, torch.tensor([2.0, 0.0])), sigmas)  # full precision is taken as it is

@@ -130,8 +130,8 @@ def test_evaluations_of_a_sampler_that_adds_noise_count_in_full():
     assert sampler.adds_noise and sampler.points is None
 
 
-def test_a_sampler_whose_evaluations_cannot_be_told_apart_by_step_is_not_taken_for_known():
-    """Once a sampler has ended a step at the next one's sigma, a single evaluation there counts as an end, too."""
+def test_a_start_that_ends_at_the_next_sigma_is_told_apart_from_the_steps_after_it():
+    """As high-order multistep methods of other packs start (res_3m, deis_3m)."""
 
     def heun_once(model, x, sigmas, disable=None, **_):
         for i in range(len(sigmas) - 1):
@@ -143,8 +143,21 @@ def test_a_sampler_whose_evaluations_cannot_be_told_apart_by_step_is_not_taken_f
         return x
 
     sampler, note = probe(heun_once, schedule(6))
-    assert isinstance(sampler, EulerResponse) and sampler.points is None
-    assert note.text.endswith("method: its steps are not the schedule's")
+    assert note is None and isinstance(sampler, LinearResponse)
+    assert [step for _, step in sampler.evaluations] == [0, 0, 1, 2, 3, 4, 5]
+
+
+def test_a_sampler_that_tells_the_model_other_sigmas_than_its_states_have_is_not_taken_for_known():
+    def lying(model, x, sigmas, **_):
+        for i in range(len(sigmas) - 1):
+            told = sigmas[i] * (0.9 if 3 <= i < 8 else 1)
+            x = torch.lerp(model(x, told.expand(len(x))), x, sigmas[i + 1] / sigmas[i])
+        return x
+
+    response, note = probe(lying, schedule(12))
+    assert response.evaluations is None and note.text.endswith("other sigmas than its states have")
+    response, note = probe(lambda m, x, s, **_: lying(m, x + torch.randn_like(x), s), schedule(12))
+    assert response.evaluations is None and response.adds_noise
 
 
 @pytest.mark.parametrize("name", ["euler", "dpmpp_2m", "dpmpp_2s"])

@@ -349,8 +349,13 @@ NOT_TUNING = {
     "options.OURS.anchor_interval": "no mode of ours reads it",
     "options.OURS.beta": "the paper's, options.PAPER.beta; read only with its stabilizer",
     "options.OURS.gamma": "the paper's, options.PAPER.gamma; read only with its stabilizer",
-    "query.LOOKED_AT": "a rule for what is an anomaly: it decides whether a run skips, not how well",
-    "query.MOST_RETURN": "a rule for what is an anomaly: it decides whether a run skips, not how well",
+    "location.LOOKED_AT": "a rule for what is an anomaly: it decides whether a run skips, not how well",
+    "location.MOST_RETURN": "a rule for what is an anomaly: it decides whether a run skips, not how well",
+    "query.FEWEST_TRACED": "a rule for what is an anomaly: it decides whether a run skips, not how well",
+    "query.TINY": "keeps 0 from being divided by 0",
+    "query.TRACED": "a rule for what is an anomaly: it decides whether a run skips, not how well",
+    "query.UNRELATED": "a rule for what is an anomaly: it decides whether a run skips, not how well",
+    "query.UNRELATED_NOISY": "a rule for what is an anomaly: it decides whether a run skips, not how well",
     "response.CONTROL_ROWS": "the number of control rows that a probe has; another number is another program",
 }
 # Figures that stand in a formula without a name; listed in the page, not varied.
