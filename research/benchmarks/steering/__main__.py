@@ -44,9 +44,8 @@ def parser():
     made.add_argument("--cells", type=int, help=f"a half ({FULL})")
     made.add_argument("--images", type=int, help=f"a cell ({IMAGES})")
     made.add_argument("--seed", type=int, default=0, help="of the images")
-    made.add_argument(
-        "--modes", default=",".join(MODES), help=f"of calls:P%% and {', '.join(PRESETS)} ({','.join(MODES)})"
-    )
+    names = f"of calls:P% and {', '.join(PRESETS)} ({','.join(MODES)}; --small: {','.join(SMALL_MODES)})"
+    made.add_argument("--modes", help=names.replace("%", "%%"))
     made.add_argument("--out", type=pathlib.Path, default=pathlib.Path("out/steering.jsonl"))
     made.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("out/steering_cache"))
     made.add_argument("--against", type=pathlib.Path, help="an earlier --out: print what has changed since")

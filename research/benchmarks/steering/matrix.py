@@ -1,6 +1,8 @@
 """The cells: every one that there is, the two halves, and which of them are run."""
 
+import collections
 import hashlib
+import math
 from typing import NamedTuple
 
 FLOW_SCHEDULES = ("simple", "normal", "sgm_uniform", "ddim_uniform", "beta", "kl_optimal")
@@ -46,6 +48,11 @@ class Cell(NamedTuple):
         return self.network, self.prediction == "flow"
 
 
+def evaluations(sampler, steps):
+    """Model evaluations of that many steps, the last of which goes to 0."""
+    return 2 * steps - 1 if sampler in TWICE else steps
+
+
 def _hash(purpose, name):
     return int.from_bytes(hashlib.sha256(f"{purpose}: {name}".encode()).digest()[:8], "big")
 
@@ -77,10 +84,10 @@ def thinned(every, count):
     """``count`` of the cells (all, where they are fewer), the same in every call, and those of a smaller count among
     them.
 
-    First come cells that between them show every value of every axis, then the groups share the rest by
-    ``WEIGHTS``; which of them, a hash of their names decides.
+    First come cells that between them show every value of every axis; then the groups share the rest by ``WEIGHTS``,
+    and in each the schedules, and their shifts, take turns. What that leaves open, a hash of the names decides.
     """
-    waiting, missing, chosen = sorted(every, key=lambda cell: _hash("pick", cell.name)), set(), []
+    waiting, missing, chosen = sorted(every, key=_turn), set(), []
     for cell in every:
         missing |= set(_values(cell))
     while missing and len(chosen) < count:
@@ -88,17 +95,32 @@ def thinned(every, count):
         chosen.append(best)
         waiting.remove(best)
         missing -= set(_values(best))
-    groups = {}
-    for cell in waiting:
-        groups.setdefault(cell.group, []).append(cell)
-    taken = {group: sum(cell.group == group for cell in chosen) for group in groups}
+    taken = collections.Counter()
+    for cell in chosen:
+        taken.update(_counted(cell))
+
+    def order(cell):
+        group, schedule, shift = (taken[name] for name in _counted(cell))
+        return (group + 1) / WEIGHTS[cell.network], cell.group, schedule, shift
+
     while len(chosen) < min(count, len(every)):
-        group = min(
-            (group for group in groups if groups[group]), key=lambda group: (taken[group] + 1) / WEIGHTS[group[0]]
-        )
-        chosen.append(groups[group].pop(0))
-        taken[group] += 1
+        best = min(waiting, key=order)
+        chosen.append(best)
+        waiting.remove(best)
+        taken.update(_counted(best))
     return chosen
+
+
+def _counted(cell):
+    """What of a cell is dealt out evenly."""
+    return cell.group, (cell.group, cell.schedule), (cell.group, "shift", cell.shift)
+
+
+def _turn(cell):
+    """When a cell is picked: at random by the hash of its name, cheap ones sooner, as an exponential clock whose rate
+    is one over the cost."""
+    cost = evaluations(cell.sampler, cell.steps) * (1 if cell.cfg == 1 else 2)
+    return -cost * math.log((_hash("pick", cell.name) + 1) / 2**64)
 
 
 def _values(cell):

@@ -14,8 +14,9 @@ from comfyui_fsampler.fsampler import PRESETS
 from comfyui_fsampler.tools.metrics import each
 from safetensors.torch import load_file, save_file
 
+from .matrix import evaluations
 from .problem import Problem, version
-from .runs import Runs, evaluations
+from .runs import Runs
 
 MOST = 80.0  # dB: from here on images count as equal
 

@@ -7,14 +7,7 @@ from comfyui_fsampler.fsampler import sample
 from comfyui_fsampler.samplers import SOLVERS
 from comfyui_fsampler.samplers.common import euler_step, solve
 
-from .matrix import TWICE
-
 REAL = "R"
-
-
-def evaluations(sampler, steps):
-    """Model evaluations of that many steps, the last of which goes to 0."""
-    return 2 * steps - 1 if sampler in TWICE else steps
 
 
 def heun(model, x, sigmas, extra_args=None, callback=None, disable=None):
