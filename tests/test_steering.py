@@ -38,6 +38,8 @@ def test_the_chosen_cells_show_every_value_of_every_axis(half, count):
     assert len(chosen) == len(set(chosen)) == count and {cell.half for cell in chosen} == {half}
     for axis in Cell._fields:
         assert {getattr(cell, axis) for cell in chosen} == {getattr(cell, axis) for cell in EVERY}, axis
+    comfyui = steering.chosen(half, count, lambda cell: cell.sampler in matrix.COMFY_SAMPLERS)
+    assert len(comfyui) == count // 3 and {cell.sampler for cell in comfyui} == set(matrix.COMFY_SAMPLERS)
 
 
 def test_fewer_cells_are_among_more():
@@ -75,6 +77,11 @@ def test_holding_over_a_gap_is_one_long_step_of_euler():
     x, model = torch.randn(1, 3, 4, 4), lambda x, sigma: x.sin()
     held = SOLVERS["euler"](runs.Holding(model, "RSSR"), x, sigmas)
     torch.testing.assert_close(held, SOLVERS["euler"](model, x, sigmas[[0, 3, 4]]))
+
+
+def test_under_fresh_noise_the_answer_itself_is_held():
+    held, sigma = runs.Holding(lambda x, sigma: x / 2, "RS", noisy=True), torch.ones(1)
+    assert torch.equal(held(torch.ones(1, 2), sigma), held(torch.full((1, 2), 9.0), sigma))
 
 
 def test_a_run_of_ours_and_its_kinds():

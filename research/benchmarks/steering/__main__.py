@@ -7,7 +7,8 @@ that a mode skips. ``--out`` gets a row a mode as soon as a cell is finished, an
 stopped; ``--cache`` what does not depend on the engine, so that after a change of it only runs of ours are made again
 (give them another --out). ``--against FILE`` compares with an earlier --out, run by run.
 
-The network galaxygrad takes part where it is installed: ``pip install --no-deps galaxygrad==0.1.5``.
+The network galaxygrad takes part where it is installed (``pip install --no-deps galaxygrad==0.1.5``), samplers of
+ComfyUI's where there is one (in ~/comfy/ComfyUI or at COMFYUI_PATH), with a third as many cells.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import torch
 from comfyui_fsampler.fsampler import PRESETS, Config
 from tqdm import tqdm
 
+from ...demo.comfyui import checkout
 from ..versus.play import engine
 from ..versus.results import Results
 from . import matrix, report
@@ -56,11 +58,11 @@ def parser():
 
 
 def chosen(half, count, available):
-    """The cells of a half, or of both: ``count`` of each, and half as many of ComfyUI's samplers, less those of
+    """The cells of a half, or of both: ``count`` of each, and a third as many of ComfyUI's samplers, less those of
     networks and samplers that are not available. What is left out changes nothing about the others."""
     halves = matrix.HALVES if half == "both" else (half,)
     found = []
-    for samplers, wanted in ((matrix.SAMPLERS, count), (matrix.COMFY_SAMPLERS, count // 2)):
+    for samplers, wanted in ((matrix.SAMPLERS, count), (matrix.COMFY_SAMPLERS, count // 3)):
         every = matrix.cells(samplers)
         for name in halves:
             found += matrix.thinned([cell for cell in every if cell.half == name], wanted)
@@ -69,7 +71,10 @@ def chosen(half, count, available):
 
 def available():
     """A test of cells: can they be run here? Says on stderr what is left out."""
-    left_out = set(matrix.COMFY_SAMPLERS)
+    left_out = set()
+    if checkout() is None:
+        left_out |= set(matrix.COMFY_SAMPLERS)
+        sys.stderr.write("ComfyUI's samplers are left out: no ComfyUI at ~/comfy/ComfyUI; set COMFYUI_PATH to one\n")
     try:
         network(matrix.GALAXY)
     except FileNotFoundError as error:

@@ -16,6 +16,7 @@ CFGS = (1.0, 3.0, 5.0, 7.0)
 STEPS = (20, 30, 50)
 NETWORKS = ("unet", "dit", "mixture")  # class-conditional, of every prediction type
 GALAXY = "galaxygrad"
+NOISY = {"er_sde"}  # they add noise of their own
 TWICE = {"heun"}  # two evaluations a step, one in the last
 WEIGHTS = {"unet": 3, "dit": 2, "mixture": 3, GALAXY: 2}  # how many cells of a network for one of another: by cost
 HALVES = ("tune", "report")

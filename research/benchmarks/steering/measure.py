@@ -14,7 +14,8 @@ from comfyui_fsampler.fsampler import PRESETS
 from comfyui_fsampler.tools.metrics import each
 from safetensors.torch import load_file, save_file
 
-from .matrix import evaluations
+from .comfy import ComfyRuns
+from .matrix import COMFY_SAMPLERS, evaluations
 from .problem import Problem, version
 from .runs import Runs
 
@@ -54,9 +55,11 @@ class Kept:
         os.replace(part, self.scores)
 
 
-def measure(cell, modes, images, seed, folder, runs=Runs):
-    """The rows of a cell, one a mode. Raises FloatingPointError for a full run in numbers that are none."""
+def measure(cell, modes, images, seed, folder, runs=None):
+    """The rows of a cell, one a mode. ``runs`` makes them (``Runs``, or ``ComfyRuns`` where the sampler is ComfyUI's).
+    Raises FloatingPointError for a full run in numbers that are none."""
     problem = Problem(cell, images, seed)
+    runs = runs or (ComfyRuns if cell.sampler in COMFY_SAMPLERS else Runs)
     made, kept = runs(problem), Kept(folder, problem)
     full = kept.full(made.full)
     if not torch.isfinite(full).all():

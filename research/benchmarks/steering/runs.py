@@ -7,6 +7,8 @@ from comfyui_fsampler.fsampler import sample
 from comfyui_fsampler.samplers import SOLVERS
 from comfyui_fsampler.samplers.common import euler_step, solve
 
+from .matrix import NOISY
+
 REAL = "R"
 
 
@@ -37,10 +39,14 @@ class Ours(NamedTuple):
 
 
 class Runs:
-    """Makes them in this process, for all images or some (a slice)."""
+    """Makes them in this process, for all images or some (a slice).
 
-    def __init__(self, problem):
-        self.problem, self.solver = problem, OWN[problem.cell.sampler]
+    solver: the cell's, unless it is one of ours. One that adds noise takes ``first``, the number of the first image.
+    """
+
+    def __init__(self, problem, solver=None):
+        self.problem, self.solver = problem, solver or OWN[problem.cell.sampler]
+        self.noisy = problem.cell.sampler in NOISY
 
     def full(self, steps=None, only=slice(None)):
         """Final latents of the bare sampler; of the cell's number of steps or another."""
@@ -49,29 +55,33 @@ class Runs:
     def ours(self, mode, only=slice(None)):
         sigmas = self.problem.sigmas()
         model, x = self.problem.begin(float(sigmas[0]), only)
-        latents, report = sample(self.solver, model, x, sigmas, mode)
+        latents, report = sample(self.solver, model, x, sigmas, mode, solver_options=self._options(only))
         return Ours(latents, "".join(record.kind[0] for record in report.records))
 
     def hold(self, kinds, only=slice(None)):
-        """Final latents with the model called at the same evaluations and the last epsilon held in between."""
-        return self._solve(self.problem.sigmas(), lambda model: Holding(model, kinds), only)
+        """Final latents with the model called at the same evaluations and the last answer held in between."""
+        return self._solve(self.problem.sigmas(), lambda model: Holding(model, kinds, self.noisy), only)
 
     def _solve(self, sigmas, around, only):
         model, x = self.problem.begin(float(sigmas[0]), only)
-        return self.solver(around(model), x, sigmas.clone())
+        return self.solver(around(model), x, sigmas, **self._options(only))
+
+    def _options(self, only):
+        return {"first": only.start or 0} if self.noisy else {}
 
 
 class Holding:
-    """Calls the model where ``kinds`` says so; elsewhere the last answer's epsilon, (x - denoised) / sigma, holds."""
+    """Calls the model where ``kinds`` says so; elsewhere the last answer holds: its epsilon, (x - denoised) / sigma, or
+    under a sampler that adds noise its denoised."""
 
-    def __init__(self, model, kinds):
-        self.model, self.kinds = model, iter(kinds)
-        self.epsilon = None
+    def __init__(self, model, kinds, noisy=False):
+        self.model, self.kinds, self.noisy = model, iter(kinds), noisy
+        self.epsilon = self.denoised = None
 
     def __call__(self, x, sigma):
         level = sigma.reshape(-1, *[1] * (x.ndim - 1))
         if next(self.kinds) == REAL:
-            denoised = self.model(x, sigma)
-            self.epsilon = (x - denoised) / level
-            return denoised
-        return x - level * self.epsilon
+            self.denoised = self.model(x, sigma)
+            self.epsilon = (x - self.denoised) / level
+            return self.denoised
+        return self.denoised if self.noisy else x - level * self.epsilon
