@@ -5,7 +5,7 @@ import torch
 from comfyui_fsampler.fsampler import sample
 from comfyui_fsampler.samplers import SOLVERS
 from fsampler_research.benchmarks.steering import __main__ as steering
-from fsampler_research.benchmarks.steering import galaxy, matrix, measure, problem, report, runs
+from fsampler_research.benchmarks.steering import galaxy, matrix, measure, pool, problem, report, runs
 from fsampler_research.benchmarks.steering.matrix import Cell
 from fsampler_research.benchmarks.versus.results import Results
 
@@ -202,27 +202,6 @@ def test_a_share_is_of_the_steps():
 # -- the command -------------------------------------------------------------------------------------------------------
 
 
-class InThisProcess:
-    """Stands for the pool of processes."""
-
-    def __init__(self, *_):
-        pass
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def shutdown(self, **_):
-        pass
-
-    def submit(self, call, *given):
-        future = steering.concurrent.futures.Future()
-        future.set_result(call(*given))
-        return future
-
-
 def made_up(cell, mode="calls:50%", psnr=30.0, **more):
     row = {**cell._asdict(), "cell": cell.name, "half": cell.half, "images": 2, "seed": 0, "mode": mode}
     row |= {"calls": 10.0, "evaluations": 20, "ssim": 0.9, "psnr": psnr, "error": 0.1}
@@ -235,12 +214,12 @@ def command(monkeypatch, tmp_path, capsys):
     """Runs the command on three cells, with rows made up; answers with what was measured and what was printed."""
     cells, asked = [CELL, CELL._replace(cfg=3.0), CELL._replace(cfg=5.0)], []
 
-    def measured(cell, modes, images, *_):
-        asked.append((cell, tuple(modes), images))
-        return [made_up(cell, mode, images=images) for mode in modes]
+    def measured(todo, _jobs):
+        for cell, modes, images, _seed, _cache in todo:
+            asked.append((cell, tuple(modes), images))
+            yield [made_up(cell, mode, images=images) for mode in modes]
 
-    monkeypatch.setattr(steering.concurrent.futures, "ProcessPoolExecutor", InThisProcess)
-    monkeypatch.setattr(steering, "measure", measured)
+    monkeypatch.setattr(steering, "measured", measured)
     monkeypatch.setattr(steering, "chosen", lambda *_: cells)
     monkeypatch.setattr(steering, "available", lambda: None)
 
@@ -250,6 +229,12 @@ def command(monkeypatch, tmp_path, capsys):
         return list(asked), capsys.readouterr().out
 
     return run
+
+
+def test_cells_in_processes(tmp_path):
+    todo = [(CELL._replace(steps=steps), ["calls:50%"], 1, 0, tmp_path) for steps in (20, 30)]
+    rows = sorted((row for rows in pool.measured(todo, 1) for row in rows), key=lambda row: row["steps"])
+    assert [row["calls"] for row in rows] == [10, 15]
 
 
 def test_what_is_there_is_not_measured_again(command):

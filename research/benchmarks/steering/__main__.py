@@ -12,12 +12,9 @@ ComfyUI's where there is one (in ~/comfy/ComfyUI or at COMFYUI_PATH), with a thi
 """
 
 import argparse
-import concurrent.futures
-import multiprocessing
 import pathlib
 import sys
 
-import torch
 from comfyui_fsampler.fsampler import PRESETS, Config
 from tqdm import tqdm
 
@@ -25,7 +22,7 @@ from ...demo.comfyui import checkout
 from ..versus.play import engine
 from ..versus.results import Results
 from . import matrix, report
-from .measure import measure
+from .pool import measured
 from .problem import network
 
 MODES = ("calls:60%", "calls:50%", "calls:40%", "balanced", "fast", "turbo")
@@ -84,27 +81,19 @@ def available():
 
 
 def run(cells, modes, args, images, results):
-    """Measure what the results lack. Raises FloatingPointError, naming the cell."""
+    """Measure what the results lack. Raises what ``measure`` raises."""
     args.cache.mkdir(parents=True, exist_ok=True)
     todo = []
     for cell in cells:
         label = {"cell": cell.name, "images": images, "seed": args.seed}
         missing = [mode for mode in modes if results.get({**label, "mode": mode}) is None]
-        todo += [(cell, missing)] if missing else []
-    now, spawn = engine(), multiprocessing.get_context("spawn")
-    with (
-        concurrent.futures.ProcessPoolExecutor(args.jobs, spawn, torch.set_num_threads, (1,)) as pool,
-        tqdm(total=len(todo), unit="cell", smoothing=0.1) as bar,
-    ):
-        waiting = [pool.submit(measure, cell, missing, images, args.seed, args.cache) for cell, missing in todo]
-        try:
-            for done in concurrent.futures.as_completed(waiting):
-                for row in done.result():
-                    results.add({**row, "engine": now})
-                bar.update()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+        todo += [(cell, missing, images, args.seed, args.cache)] if missing else []
+    now = engine()
+    with tqdm(total=len(todo), unit="cell", smoothing=0.1) as bar:
+        for rows in measured(todo, args.jobs):
+            for row in rows:
+                results.add({**row, "engine": now})
+            bar.update()
 
 
 def main(argv=None):
