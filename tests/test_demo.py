@@ -12,7 +12,7 @@ from fsampler_research.demo import compare, problem
 from fsampler_research.demo.model import UNCONDITIONAL, DemoNet
 from fsampler_research.demo.pictures import wrap
 from fsampler_research.demo.problem import Denoiser, load_network, start, to_pixels
-from fsampler_research.demo.schedules import PREDICTIONS, SCHEDULES, sigma_table, sigmas_for
+from fsampler_research.demo.schedules import FLOW_ONLY, PREDICTIONS, SCHEDULES, sigma_table, sigmas_for
 from fsampler_research.demo.settings import Settings
 from fsampler_research.demo.transformer import DemoDiT
 from PIL import Image, ImageFont
@@ -71,8 +71,12 @@ def test_beta_starts_at_the_top_and_passes_the_middle():
 @pytest.mark.parametrize("prediction", PREDICTIONS)
 @pytest.mark.parametrize("steps", [1, 2, 7, 20, 60])
 def test_schedules_fall_strictly_to_zero(schedule, prediction, steps):
+    if schedule in FLOW_ONLY and prediction != "flow":
+        with pytest.raises(ValueError, match="expected flow"):
+            sigmas_for(schedule, prediction, steps)
+        return
     sigmas = sigmas_for(schedule, prediction, steps)
-    assert len(sigmas) == steps + 1
+    assert len(sigmas) == steps + 1 or (schedule == "ddim_uniform" and len(sigmas) > steps)
     assert sigmas[-1] == 0
     assert (sigmas.diff() < 0).all()
 

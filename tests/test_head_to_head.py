@@ -223,7 +223,7 @@ def test_a_line_cut_short_is_run_again(tmp_path):
 def test_a_file_of_something_else_is_refused(tmp_path):
     path = tmp_path / "results.jsonl"
     path.write_text('{"a": 1}\n')
-    with pytest.raises(ValueError, match=r"results.jsonl, line 1: 'model'; expected a row of the head-to-head"):
+    with pytest.raises(ValueError, match=r"results.jsonl, line 1: 'model'; expected a row of this benchmark"):
         Results(path)
 
 

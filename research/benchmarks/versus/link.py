@@ -41,6 +41,8 @@ class Worker:
     comfyui: the checkout; device: "cpu" or "cuda"; log: where the process's own output goes.
     """
 
+    module = "fsampler_research.benchmarks.versus.worker"
+
     def __init__(self, comfyui, log, images, batch, seed, device="cpu", threads=0):
         self.comfyui, self.log, self.threads = comfyui, log, threads
         self.asked = {"images": images, "batch": batch, "seed": seed}
@@ -64,8 +66,7 @@ class Worker:
     def start(self):
         """A new process, and what it says is there: ``comfyui`` (a version) and ``original`` (True or False)."""
         read, write = os.pipe()
-        module = "fsampler_research.benchmarks.versus.worker"
-        command = [interpreter(self.comfyui), "-m", module, str(write), str(self.threads), *self.arguments]
+        command = [interpreter(self.comfyui), "-m", self.module, str(write), str(self.threads), *self.arguments]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 command,
@@ -96,19 +97,24 @@ class Worker:
         if job in self.kept:
             self.kept.move_to_end(job)
             return self.kept[job]
-        if self.process is None:
-            self.start()
-        path = Path(self.folder.name, "latents.safetensors")
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write((json.dumps({"job": job, "path": str(path), **self.asked}) + "\n").encode())
-            self.process.stdin.flush()
-        answer = self._answer(f"{job}")
-        made = Made(load_file(path)["latents"], answer["calls"], answer["seconds"])
+        latents, answer = self.ask({"job": job, **self.asked}, f"{job}")
+        made = Made(latents, answer["calls"], answer["seconds"])
         if job.kind == "plain" or job.option == "none":
             self.kept[job] = made
             while sum(kept.latents.nbytes for kept in self.kept.values()) > KEEP:
                 self.kept.popitem(last=False)
         return made
+
+    def ask(self, message, what):
+        """The latents that a message makes the worker write, and what it says of them. Raises ``WorkerDied``."""
+        if self.process is None:
+            self.start()
+        path = Path(self.folder.name, "latents.safetensors")
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write((json.dumps({**message, "path": str(path)}) + "\n").encode())
+            self.process.stdin.flush()
+        answer = self._answer(what)
+        return load_file(path)["latents"], answer
 
     def _answer(self, what):
         line = self.answers.readline()

@@ -32,6 +32,13 @@ SSIM (torchmetrics, 11-pixel Gaussian window) and PSNR are against the full run,
 count as 120 dB. The exact solution is DPM++ 2M with 200 steps. Ours is run with every number of calls, and compared
 where the rivals were: at N calls with the best a rival does at N calls or fewer; within one standard error of ours is a
 tie. LPIPS is left out: no package carries its network's weights without a download.
+
+## Where the engine was not tuned
+
+`python -m fsampler_research.benchmarks.steering` (`--small`: a few cells) measures our modes beside fewer steps and
+holding on schedules, shifts, guidance scales and a network that no constant of the engine was chosen on: a half of the
+cells is for choosing, the other for reporting. With `--against` an earlier file of results it says what a change of
+the engine did.
 """
 
 

@@ -7,11 +7,12 @@ import os
 class Results:
     """The rows of a file, by what was run; a later row of the same run replaces the earlier one.
 
-    A line that was cut short by a kill is dropped. Raises ValueError for a file of something else.
+    A line that was cut short by a kill is dropped. ``key`` tells one run's row from another's; of the head-to-head,
+    unless given. Raises ValueError for a file of something else.
     """
 
-    def __init__(self, path):
-        self.path, self.rows, self.known = path, {}, {}
+    def __init__(self, path, key=lambda row: key(row)):
+        self.path, self.key, self.rows, self.known = path, key, {}, {}
         if not path.exists():
             return
         text = path.read_bytes()
@@ -24,18 +25,18 @@ class Results:
                 if "facts" in row:
                     self.known |= row["facts"]
                 else:
-                    self.rows[key(row)] = row
+                    self.rows[self.key(row)] = row
             except (json.JSONDecodeError, KeyError, TypeError) as error:
-                raise ValueError(f"{path}, line {number}: {error}; expected a row of the head-to-head") from error
+                raise ValueError(f"{path}, line {number}: {error}; expected a row of this benchmark") from error
 
     def get(self, label):
         """The row of a run, or None."""
-        return self.rows.get(key(label))
+        return self.rows.get(self.key(label))
 
     def add(self, row):
         """Keep a row, on disk first."""
         self._append(row)
-        self.rows[key(row)] = row
+        self.rows[self.key(row)] = row
 
     def _append(self, row):
         with open(self.path, "a") as file:
