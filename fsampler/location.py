@@ -109,6 +109,7 @@ class StepLocator:
         self._ascending = [-sigma for sigma in sigmas]
         self._shares_ends = False
         self._begun = -1  # the newest step at whose sigma there was an evaluation
+        self._start = 0  # the step from which it looks ahead
         self._returns = 0  # steps that the sampler goes back after looking ahead
         self._leaps = False  # it has looked past the step's end, between two steps
 
@@ -119,8 +120,11 @@ class StepLocator:
             back = nearest(self._ascending, last.sigma) - node
             if last.evaluation < LOOKED_AT and back <= MOST_RETURN:
                 self._returns = max(self._returns, back)
-            if back > self._returns:
+            if back > self._returns or (back and node <= self._start):
                 return _anomaly(last, sigma)
+            self._start = node
+        elif self._returns and node > self._start + MOST_RETURN:
+            return _anomaly(last, sigma, "is further ahead than this sampler looks")
         if self._on_node(sigma):
             self._begun = max(self._begun, node)
         elif node > self._begun and sigma > 0:
