@@ -19,6 +19,7 @@ from comfy.samplers import KSamplerX0Inpaint
 from ..fsampler import FullRun, begin, probe
 from .caches import other_caches
 from .changes import guidance, model_changes
+from .memory import Memory
 from .refusals import why_in_full, why_wrapped_in_full
 
 logger = logging.getLogger(__name__)
@@ -54,14 +55,20 @@ class StandIn:
 
     def __init__(self, model, guider, start, reports=None):
         vars(self).update(_model=model, _guider=guider, _start=start, _reports=reports)
-        vars(self).update(_run=None, _aside=False, _guidance=guidance(guider))
+        vars(self).update(_run=None, _memory=None, _aside=False, _guidance=guidance(guider))
 
     def __call__(self, x, sigma, **extra):
         if self._aside:
             return self._model(x, sigma, **extra)
         comfy.model_management.throw_exception_if_processing_interrupted()  # a SKIP reaches no other check
         if self._run is None:
-            vars(self)["_run"] = self._start(x, extra.get("model_options") or {})
+            options = extra.get("model_options") or {}
+            vars(self)["_run"] = self._start(x, options)
+            if not isinstance(self._run, FullRun):
+                vars(self)["_memory"] = Memory(self._guider, options, self._model)
+        remembers = self._memory and self._memory.found()
+        if remembers:
+            self._run.in_full(f"{remembers} keeps a memory from call to call")
         now = guidance(self._guider)
         if now != self._guidance:
             vars(self)["_guidance"] = now
@@ -151,7 +158,7 @@ def skipping(guider, sampler, sigmas, extra_args, config, reports, model=None):
         if run is not None:
             _report(run.finish(), guider, reports)
     finally:
-        vars(proxy).update(_run=None, _start=None)
+        vars(proxy).update(_run=None, _start=None, _memory=None)
 
 
 def _probing(sampler, model, schedule, dimensions, extra_args):

@@ -133,3 +133,16 @@ def test_a_schedule_whose_steps_cannot_be_told_apart_is_run_in_full(mode):
     assert torch.equal(x, sample(SOLVERS["euler"], problem(), noise(), sigmas, "off")[0])
     _, apart = sample(SOLVERS["euler"], problem(), noise(), schedule(20), mode)
     assert apart.notes == [] and apart.calls < 20
+
+
+@pytest.mark.parametrize("mode", [*MODES, "off"])
+def test_a_run_can_be_set_aside_from_outside(mode):
+    """As the ComfyUI nodes do where the model remembers earlier calls; the first reason stands."""
+    sigmas = schedule(20)
+    denoiser = begin(problem(), sigmas, Config.parse(mode))
+    x = euler(denoiser, noise(), sigmas[:3])
+    denoiser.in_full("its model remembers")
+    denoiser.in_full("once more")
+    assert torch.equal(euler(denoiser, x, sigmas[2:]), euler(problem(), x, sigmas[2:]))
+    report = denoiser.finish()
+    assert report.sequence == "R" * 20 and report.notes == ([] if mode == "off" else [f"{NOTE}its model remembers"])
