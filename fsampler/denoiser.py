@@ -105,6 +105,11 @@ class SkippingDenoiser:
         """The model answers differently from now on: the next step is REAL and begins a new history."""
         self.decisions.model_changed = True
 
+    def in_full(self, reason: Note) -> None:
+        """The rest of the run skips nothing; ``reason`` is for the report."""
+        if self.rest is None:
+            self._set_aside(reason)
+
     def finish(self) -> Report:
         """The run's ``Report``; drops every tensor. Raises FloatingPointError for a non-finite last output."""
         pending, last = self.pending, self.locator.place

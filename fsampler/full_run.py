@@ -36,6 +36,9 @@ class FullRun:
     def forget(self) -> None:
         """Nothing is remembered."""
 
+    def in_full(self, reason: Note) -> None:
+        """It is."""
+
     def finish(self) -> Report:
         """The run's ``Report``."""
         asked, self.asked = self.asked, []

@@ -16,6 +16,7 @@ Code = Literal[
     "no-run",
     "sampler-refused",
     "sampler-unknown",
+    "sampler-wrapped",
     "schedule-refused",
     "sigma-rises",
     "told-sigma",

@@ -19,8 +19,17 @@ def other_caches(model_options):
     marks = [str(key) for key in (*wrappers, *options, *model_options)]
     functions = [*(f for group in wrappers.values() for f in group), model_options.get("model_function_wrapper")]
     marks += [f"{getattr(f, '__module__', '')}.{getattr(f, '__qualname__', '')}" for f in functions if f is not None]
-    text = " ".join(marks).lower().replace("_", "")
-    found = [name for mark, name in KNOWN.items() if mark in text]
+    found = _named(" ".join(marks))
     if "LazyCache" in found and "easycache" not in wrappers:
         found.remove("EasyCache")  # LazyCache keeps its state under EasyCache's option
     return found
+
+
+def is_cache(name):
+    """Whether the name of a function or class, with its module, is that of a known cache."""
+    return bool(_named(name))
+
+
+def _named(text):
+    text = text.lower().replace("_", "")
+    return [name for mark, name in KNOWN.items() if mark in text]

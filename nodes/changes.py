@@ -5,7 +5,10 @@ import math
 
 
 def guidance(guider):
-    """The guidance scales a guider holds (``cfg``, and the like of DualCFGGuider), to see a change of them."""
+    """The guidance scales a guider holds (``cfg``, and the like of DualCFGGuider), to see a change of them; None has
+    none."""
+    if guider is None:
+        return {}
     return {name: value for name, value in vars(guider).items() if "cfg" in name and isinstance(value, (int, float))}
 
 

@@ -6,10 +6,12 @@ sees every such call, whatever the guider, the sampler node or the sampler, and 
 
 import contextlib
 import functools
+import inspect
 import logging
 from collections import deque
 
 import comfy.model_management
+import torch
 from comfy.model_sampling import CONST
 from comfy.patcher_extension import WrappersMP
 from comfy.samplers import KSamplerX0Inpaint
@@ -17,11 +19,13 @@ from comfy.samplers import KSamplerX0Inpaint
 from ..fsampler import FullRun, Note, begin, probe
 from .caches import other_caches
 from .changes import guidance, model_changes
-from .refusals import why_in_full
+from .memory import Memory
+from .refusals import why_in_full, why_wrapped_in_full
 
 logger = logging.getLogger(__name__)
 KEY = "fsampler"
 PROBED = ("comfy.", __package__.rpartition(".")[0])  # core's samplers and ours: functions of their arguments alone
+BOTH_SKIP = "FSampler: model and sampler both skip; the model's mode is used"
 
 
 class Reports:
@@ -42,88 +46,149 @@ def held(proxy, holder, name):
     return vars(proxy)[holder]
 
 
-class Guider:
-    """Stands for ``guider`` in front of a sampler; everything but the call itself is the guider's, to read and to set.
+class StandIn:
+    """Stands for the model that a sampler calls; everything but the call itself is the model's, to read and to set.
 
     The run begins with the first call, because only that shows what the sampler has added to the model options:
-    ``start(x, model_options)`` makes it.
+    ``start(x, model_options)`` makes it. ``guider``: whose guidance the model's answers depend on, or None.
     """
 
-    def __init__(self, guider, start):
-        vars(self).update(_guider=guider, _start=start, _run=None, _guidance=guidance(guider))
+    def __init__(self, model, guider, start, reports=None):
+        vars(self).update(_model=model, _guider=guider, _start=start, _reports=reports)
+        vars(self).update(_run=None, _memory=None, _aside=False, _guidance=guidance(guider))
 
-    def __call__(self, x, timestep, model_options=None, seed=None):
+    def __call__(self, x, sigma, **extra):
+        if self._aside:
+            return self._model(x, sigma, **extra)
         comfy.model_management.throw_exception_if_processing_interrupted()  # a SKIP reaches no other check
-        options = {} if model_options is None else model_options
         if self._run is None:
+            options = extra.get("model_options") or {}
             vars(self)["_run"] = self._start(x, options)
+            if not isinstance(self._run, FullRun):
+                vars(self)["_memory"] = Memory(self._guider, options, self._model)
+        remembers = self._memory and self._memory.found()
+        if remembers:
+            self._run.in_full(Note("guidance-memory", f"{remembers} keeps a memory from call to call"))
         now = guidance(self._guider)
         if now != self._guidance:
             vars(self)["_guidance"] = now
             self._run.forget()
-        return self._run(x, timestep, model_options=options, seed=seed)
+        return self._run(x, sigma, **extra)
+
+    def gives_way(self, reports):
+        """Leaves skipping to a stand-in further out, if that is of the same node and nothing was asked here yet."""
+        vars(self)["_aside"] = self._reports is reports and self._run is None
+        return self._aside
 
     @property
     def __class__(self):
         """For isinstance: samplers ask whether this is a CFGGuider."""
-        return type(self._guider)
+        return type(held(self, "_model", "__class__"))
 
     def __getattr__(self, name):
-        return getattr(held(self, "_guider", name), name)
+        return getattr(held(self, "_model", name), name)
 
     def __setattr__(self, name, value):
-        setattr(self._guider, name, value)
+        setattr(self._model, name, value)
 
     def __delattr__(self, name):
-        delattr(self._guider, name)
+        delattr(self._model, name)
+
+
+class Guider(StandIn):
+    """Stands for the guider in front of a sampler."""
+
+    def __init__(self, guider, start, reports=None):
+        super().__init__(guider, guider, start, reports)
+
+    def __call__(self, x, timestep, model_options=None, seed=None):
+        options = {} if model_options is None else model_options
+        return super().__call__(x, timestep, model_options=options, seed=seed)
+
+
+def stand_in(model):
+    """The stand-in behind a model, if a skipping run is under way; None if not."""
+    return next((one for one in _chain(model) if isinstance(one, StandIn)), None)
+
+
+def guider_of(model):
+    """The guider behind the model that a sampler calls; None where a wrapping node hides it."""
+    one = next((one for one in _chain(model) if hasattr(getattr(one, "inner_model", None), "model_sampling")), None)
+    return vars(one)["_model"] if isinstance(one, StandIn) else one
+
+
+def _chain(model):
+    """The model and those inside it: a wrapping node's, the inpainting blend's, the guider, the BaseModel."""
+    while model is not None:
+        yield model
+        model = getattr(model, "inner_model", None)
 
 
 @contextlib.contextmanager
-def skipping(guider, sampler, sigmas, extra_args, config, reports):
-    """The proxy to give to ``sampler``; on leaving, the run is reported and nothing of it stays.
+def skipping(guider, sampler, sigmas, extra_args, config, reports, model=None):
+    """The stand-in to give to ``sampler``; on leaving, the run is reported and nothing of it stays.
+
+    config: a ``Config``, or a function of the number of steps that makes one. model: what the sampler calls where that
+    is not the guider itself; a wrapping node's function. guider may be None then: the run is in full.
 
     An error or a cancel passes through, without a report.
     """
+    asked = guider if model is None else model
+    sampler = getattr(sampler, "without_skipping", sampler)
     schedule = sigmas.detach().to("cpu", copy=True)  # uni_pc overwrites its last sigma
     base_options = extra_args.get("model_options", {})  # CFG++ samplers put others in their place
 
     def start(x, options):
+        made = config(len(schedule) - 1) if callable(config) else config
         reason = why_in_full(sampler, schedule, base_options, options)
+        if model is not None and not reason:
+            reason = why_wrapped_in_full(guider, made, schedule)
         if reason:
-            return FullRun(guider, schedule, config.mode, None if config.mode == "off" else reason)
+            return FullRun(asked, schedule, made.mode, None if made.mode == "off" else reason)
         flow = isinstance(guider.inner_model.model_sampling, CONST)
         changes = model_changes(guider, options, schedule.tolist())
-        probing = _probing(sampler, guider, schedule, x.ndim, {**extra_args, "model_options": {**base_options}})
-        return begin(guider, schedule, config, probing, flow=flow, changes=changes)
+        behind = KSamplerX0Inpaint(guider, schedule) if model is None else model
+        probing = _probing(sampler, behind, schedule, x.ndim, {**extra_args, "model_options": {**base_options}})
+        return begin(asked, schedule, made, probing, flow=flow, changes=changes)
 
-    proxy = Guider(guider, start)
+    proxy = Guider(guider, start, reports) if model is None else StandIn(model, guider, start, reports)
     try:
         yield proxy
         run = vars(proxy)["_run"]
         if run is not None:
             _report(run.finish(), guider, reports)
     finally:
-        vars(proxy).update(_run=None, _start=None)
+        vars(proxy).update(_run=None, _start=None, _memory=None)
 
 
-def _probing(sampler, guider, schedule, dimensions, extra_args):
+def _probing(sampler, model, schedule, dimensions, extra_args):
     """The probe of a SAMPLER; None where the function behind it is not known to leave nothing behind."""
     solver = getattr(sampler, "sampler_function", None)
-    if not getattr(solver, "__module__", "").startswith(PROBED):
+    if not _written_in(solver).startswith(PROBED):
         return None
     return functools.partial(
         probe,
         solver,
         schedule,
         dimensions,
-        model=KSamplerX0Inpaint(guider, schedule),
+        model=model,
         extra_args=extra_args,
         solver_options=sampler.extra_options,
     )
 
 
+def _written_in(function):
+    """The module whose code a function is; "" for other callables.
+
+    Its ``__module__`` does not tell: ``functools.wraps`` gives core's to another pack's function around core's.
+    """
+    while inspect.isfunction(function) and function.__globals__["__name__"] == torch.utils._contextlib.__name__:
+        function = function.__wrapped__  # decorated with torch.no_grad()
+    return function.__globals__["__name__"] if inspect.isfunction(function) else ""
+
+
 def _report(report, guider, reports):
-    caches = other_caches(guider.model_options)
+    caches = other_caches(getattr(guider, "model_options", {}))
     if caches and report.mode != "off":
         text = f"{', '.join(caches)} is active on the same model: both skip, and their errors add up"
         report.notes.append(Note("another-cache", text))

@@ -81,12 +81,12 @@ class OriginalSampler(SkippingSampler):
     """A SAMPLER whose ``Config`` waits for the schedule, since listed steps beyond its end are left out."""
 
     def __init__(self, sampler, skipping, reports, verbose=False):
-        super().__init__(sampler, skipping.config(steps=10**4), reports)
-        vars(self).update(_skipping=skipping, _verbose=verbose)
+        skipping.config(steps=10**4)  # raises before the run for a text it cannot read
+        super().__init__(sampler, skipping.config, reports)
+        vars(self).update(_verbose=verbose)
 
-    def sample(self, model_wrap, sigmas, *rest, **named):
-        config = self._skipping.config(len(sigmas) - 1)
-        samples = SkippingSampler(self._sampler, config, self._reports).sample(model_wrap, sigmas, *rest, **named)
+    def sample(self, *rest, **named):
+        samples = super().sample(*rest, **named)
         if self._verbose and self._reports.runs:
             logger.debug(self._reports.runs[-1].table())
         return samples

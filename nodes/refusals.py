@@ -24,6 +24,18 @@ def why_in_full(sampler, sigmas, base_options, options):
     return _bad_schedule(sigmas.tolist())
 
 
+def why_wrapped_in_full(guider, config, sigmas):
+    """The reason, or None, for the function of a SAMPLER that a wrapping node calls by itself: with a model that may
+    hide the guider, and with any part of the schedule."""
+    if guider is None:
+        return Note("sampler-wrapped", "a node that wraps the sampler hides the guider from it")
+    try:
+        config.policy.check(len(sigmas) - 1)
+    except ValueError as error:
+        return Note("sampler-wrapped", f"a node that wraps the sampler runs it in parts: {error}")
+    return None
+
+
 def _post_cfg(options):
     return len(options.get("sampler_post_cfg_function", []))
 

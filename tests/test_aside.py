@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from comfyui_fsampler.fsampler import Config, SkippingDenoiser, begin, sample
+from comfyui_fsampler.fsampler import Config, Note, SkippingDenoiser, begin, sample
 from comfyui_fsampler.samplers import SOLVERS
 from toys import Counted, heunpp2, noise, problem, schedule
 
@@ -260,3 +260,18 @@ def test_values_whose_norms_overflow_are_run_in_full(mode, shape):
     x = euler(denoiser, noise(shape) * large, sigmas)
     assert torch.equal(x, euler(model, noise(shape) * large, sigmas)) and x.isfinite().all()
     assert told(denoiser.finish())[0] == "values-too-large"
+
+
+@pytest.mark.parametrize("mode", [*MODES, "off"])
+def test_a_run_can_be_set_aside_from_outside(mode):
+    """As the ComfyUI nodes do where the model remembers earlier calls; the first reason stands."""
+    sigmas = schedule(20)
+    denoiser = begin(problem(), sigmas, Config.parse(mode))
+    x = euler(denoiser, noise(), sigmas[:3])
+    denoiser.in_full(Note("guidance-memory", "its model remembers"))
+    denoiser.in_full(Note("guidance-memory", "once more"))
+    assert torch.equal(euler(denoiser, x, sigmas[2:]), euler(problem(), x, sigmas[2:]))
+    report = denoiser.finish()
+    assert report.sequence == "R" * 20 and [*map(str, report.notes)] == (
+        [] if mode == "off" else [f"{NOTE}its model remembers"]
+    )

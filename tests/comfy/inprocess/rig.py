@@ -86,7 +86,8 @@ def node(module, name, **inputs):
     """The outputs of a node of ``comfy_extras``, in its old form (FUNCTION) and its new one (execute)."""
     found = getattr(importlib.import_module(f"comfy_extras.{module}"), name)
     if hasattr(found, "execute"):
-        return found.execute(**inputs).result
+        output = found.execute(**inputs)
+        return getattr(output, "result", output)  # core's HyperTile gives a tuple in its new form, too
     return getattr(found(), found.FUNCTION)(**inputs)
 
 
