@@ -7,7 +7,8 @@
 The matrix: every solver of ours, and heun and heunpp2 where this Python has a ComfyUI; eta 0 and 1; VE and flow; eight
 modes; four sets of options; float32 and float16; and runs in which the model changes, the schedule ends above 0 or
 little is known of the sampler. The model is a guided mixture of Gaussians in closed form. A hash covers the final state
-and the report as JSON. Hashes are comparable on one machine with one torch only, so none is committed.
+and the report as JSON, its figures to 9 digits: the order of a sum may change those after them. Hashes are comparable
+on one machine with one torch only, so none is committed.
 """
 
 import argparse
@@ -134,7 +135,8 @@ def digest(arguments):
         state, report = run(*arguments)
     except (ArithmeticError, ValueError) as error:
         return hashlib.sha256(f"{type(error).__name__}: {error}".encode()).hexdigest()[:16]
-    content = state.contiguous().view(torch.uint8).numpy().tobytes() + report.to_json().encode()
+    figures = json.loads(report.to_json(), parse_float=lambda figure: f"{float(figure):.9g}")
+    content = state.contiguous().view(torch.uint8).numpy().tobytes() + json.dumps(figures).encode()
     return hashlib.sha256(content).hexdigest()[:16]
 
 
