@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 REAL, SKIP = "REAL", "SKIP"
+OPENING_AND_END = {"warm-up", "protected first", "protected last"}  # reasons of steps that no mode skips
 _FIGURES = re.compile(r"(\s+([<>]=?|-?(\d\S*|nan|inf)))+$")  # those a reason ends in
 
 
@@ -53,6 +54,15 @@ class Report:
     def calls(self) -> int:
         """NFE: REAL model evaluations."""
         return sum(record.kind == REAL for record in self.records)
+
+    @property
+    def idle(self) -> Note | None:
+        """Why no step was skipped in a run that might have skipped some; None where one was, or a note says it."""
+        if self.calls < self.evaluations or not self.evaluations or any(note.ends_skipping for note in self.notes):
+            return None
+        if {record.reason for record in self.records} <= OPENING_AND_END:
+            return Note("too-few-steps", f"{self.steps} steps are too few to skip one: every call was made")
+        return Note("nothing-skipped", "every call was made: no step could be skipped within what the mode allows")
 
     @property
     def sequence(self) -> str:
