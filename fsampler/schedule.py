@@ -60,6 +60,21 @@ def first_close(sigmas: Sequence[float]) -> int | None:
     return next((i for i, (sigma, following) in enumerate(pairs) if coincide(sigma, following)), None)
 
 
+def without_padding(sigmas: Sequence[float]) -> Sequence[float]:
+    """The schedule inside zeros that some samplers put around it as flags for one another: all before it, and all
+    behind it but the one it ends at. The sigmas as they are where what is inside is no schedule (``check_schedule``).
+
+    >>> without_padding([0.0, 1.0, 0.5, 0.0, 0.0]), without_padding([0.0, 1.0, 0.5])
+    ([1.0, 0.5, 0.0], [1.0, 0.5])
+    >>> without_padding([0.0, 0.5, 1.0])  # rises
+    [0.0, 0.5, 1.0]
+    """
+    first = next((i for i, sigma in enumerate(sigmas) if sigma != 0), 0)
+    last = next((i for i in reversed(range(len(sigmas))) if sigmas[i] != 0), 0)
+    inside = sigmas[first : last + 2]
+    return inside if len(inside) > 1 and first_fault(inside) is None else sigmas
+
+
 def is_flow(sigmas: Sequence[float]) -> bool:
     """A guess for callers that do not know: a schedule that stays within [0, 1] is read as flow time.
 

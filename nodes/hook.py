@@ -21,6 +21,7 @@ from .caches import other_caches
 from .changes import guidance, model_changes
 from .memory import Memory
 from .refusals import why_in_full, why_wrapped_in_full
+from .stretch import stretch
 
 logger = logging.getLogger(__name__)
 KEY = "fsampler"
@@ -135,7 +136,8 @@ def skipping(guider, sampler, sigmas, extra_args, config, reports, model=None):
     """
     asked = guider if model is None else model
     sampler = getattr(sampler, "without_skipping", sampler)
-    schedule = sigmas.detach().to("cpu", copy=True)  # uni_pc overwrites its last sigma
+    given = sigmas.detach().to("cpu", copy=True)  # uni_pc overwrites its last sigma
+    schedule = torch.tensor(stretch(sampler, given.tolist()), dtype=given.dtype)
     base_options = extra_args.get("model_options", {})  # CFG++ samplers put others in their place
 
     def start(x, options):
@@ -148,7 +150,9 @@ def skipping(guider, sampler, sigmas, extra_args, config, reports, model=None):
         flow = isinstance(guider.inner_model.model_sampling, CONST)
         changes = model_changes(guider, options, schedule.tolist())
         behind = KSamplerX0Inpaint(guider, schedule) if model is None else model
-        probing = _probing(sampler, behind, schedule, x.ndim, {**extra_args, "model_options": {**base_options}})
+        probing = None  # it would run over all that is given
+        if len(schedule) == len(given):
+            probing = _probing(sampler, behind, schedule, x.ndim, {**extra_args, "model_options": {**base_options}})
         return begin(asked, schedule, made, probing, flow=flow, changes=changes)
 
     proxy = Guider(guider, start, reports) if model is None else StandIn(model, guider, start, reports)

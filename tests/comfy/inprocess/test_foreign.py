@@ -109,3 +109,69 @@ def test_the_guider_of_a_skipping_run_is_of_the_guiders_class_and_can_be_copied(
     model = rig.model()
     rig.advanced(rig.guided(model), rig.wrapped(comfy.samplers.KSAMPLER(look)), rig.sigmas(model))
     assert seen == [(True, 2.0)]
+
+
+def unpadding(model, x, sigmas, extra_args=None, callback=None, disable=None):
+    """Euler that takes off the zeros around its schedule, as samplers do that run as stages of another pack."""
+    sigmas = sigmas[int(sigmas[0] == 0) :]
+    while len(sigmas) > 2 and sigmas[-2] == 0:
+        sigmas = sigmas[:-1]
+    for sigma, following in zip(sigmas, sigmas[1:], strict=False):
+        denoised = model(x, sigma * x.new_ones(len(x)), **extra_args)
+        x = denoised + following / sigma * (x - denoised)
+    return x
+
+
+@pytest.mark.parametrize("before", [0, 1])
+@pytest.mark.parametrize("behind", [0, 1, 2])
+@pytest.mark.parametrize("open_end", [True, False])
+def test_zeros_around_a_schedule_are_read_past_and_handed_on(before, behind, open_end, prediction):
+    if open_end and behind:
+        pytest.skip("zeros behind are the schedule's end")
+    given = []
+
+    def noted(model, x, sigmas, **rest):
+        given.append(sigmas)
+        return unpadding(model, x, sigmas, **rest)
+
+    def run(padded):
+        model, reports = rig.patched(rig.model(prediction), "calls:12")
+        noise, empty = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(1)), rig.latent()["samples"]
+        result = rig.guided(model).sample(noise, empty, comfy.samplers.KSAMPLER(noted), padded, disable_pbar=True)
+        return result, reports.runs[-1]
+
+    plain = rig.sigmas(rig.model(prediction), 20)[: -5 if open_end else None]
+    padded = torch.cat([torch.zeros(before), plain, torch.zeros(behind)])
+    (bare, expected), (samples, report) = run(plain), run(padded)
+    assert torch.equal(given[-1], padded) and report == expected and report.sequence.count("R") == 12
+    if not before:  # the first sigma scales the noise: the pack's own business
+        assert torch.equal(samples, bare)
+
+
+@pytest.mark.parametrize("sigmas", [[1.0, 0.0, 0.5, 0.0], [0.0, 0.5, 1.0], [0.0, 0.0], [0.0, 1.0, 1.0, 0.5, 0.0]])
+def test_zeros_within_a_schedule_are_none_of_these(sigmas):
+    def sampler(model, x, sigmas, extra_args=None, callback=None, disable=None):
+        return x + 0.1 * model(x, x.new_ones(len(x)), **extra_args)
+
+    model, reports = rig.patched(rig.model(), "balanced")
+    rig.advanced(rig.guided(model), comfy.samplers.KSAMPLER(sampler), torch.tensor(sigmas))
+    (report,) = reports.runs
+    assert report.notes[0].startswith("runs in full: the schedule does not fall") and "S" not in report.sequence
+
+
+def stopping(model, x, sigmas, steps_to_run=-1, sampler_mode="standard", start_at_step=-1, **rest):
+    return unpadding(model, x, sigmas[: steps_to_run + 1] if steps_to_run > 0 else sigmas, **rest)
+
+
+def test_a_first_stage_that_stops_early_is_planned_to_where_it_stops(prediction):
+    """As over a schedule that ends there, its last steps protected; not so a later stage, which begins inside."""
+
+    def run(sigmas, **options):
+        model, reports = rig.patched(rig.model(prediction), "calls:60%", protect_first=2)
+        rig.advanced(rig.guided(model), comfy.samplers.KSAMPLER(stopping, options), sigmas)
+        return reports.runs[-1]
+
+    sigmas = rig.sigmas(rig.model(prediction), 20)
+    assert run(sigmas, steps_to_run=10, sampler_mode="standard") == run(sigmas[:11])
+    assert run(sigmas, steps_to_run=-1, sampler_mode="standard") == run(sigmas)
+    assert run(sigmas, steps_to_run=10, sampler_mode="resample").steps == 20
