@@ -5,18 +5,21 @@ from collections.abc import Iterable
 from .knowledge import Knowledge
 from .measure import Measured
 from .paper import gate_value, judged
+from .planner import plans
 from .policies import Decision, Policy
 from .query import Place
 
 
 class Decisions:
-    """Asks the policy once a step; every evaluation of a step is of one kind, but for rejected forecasts.
+    """Asks the policy once a step; every evaluation of a step is of one kind, but for rejected forecasts. Keeps the
+    run's plans.
 
     changes: steps at which the model begins to answer differently, as far as that is known beforehand.
     """
 
     def __init__(self, policy: Policy, changes: Iterable[int]) -> None:
         self.policy, self.changes = policy, frozenset(changes)
+        self.planner = plans()
         self.model_changed = False  # since the last step, said from outside
         self.by_step: dict[int, Decision] = {}  # a SKIP whose forecast is rejected becomes REAL
 
@@ -34,9 +37,14 @@ class Decisions:
         if place.step not in self.by_step:
             ratio = place.sigma_next / known.sigmas[place.step]
             gate = measured.gate and gate_value(measured.gate, ratio, elements)
-            self.by_step[place.step] = self.policy.decide(known.situation(place, self.by_step, gate, self.changes))
+            situation = known.situation(place, self.by_step, gate, self.changes, self.planner)
+            self.by_step[place.step] = self.policy.decide(situation)
         planned, parameterization = self.by_step[place.step], known.forecaster.history.parameterization
         decision = judged(planned, measured.forecast, parameterization, self.policy.keeps_count)
         if decision.skip != planned.skip:
             self.by_step[place.step] = decision
         return decision
+
+    def finished(self) -> None:
+        """The run is over: no plan is kept."""
+        self.planner = plans()

@@ -65,7 +65,7 @@ class SkippingDenoiser:
     ) -> None:
         self.model, self.config, self.decisions = model, config, Decisions(config.policy, changes)
         self.sigmas = check_schedule(sigmas)
-        config.policy.check(len(self.sigmas) - 1)
+        config.policy.check(len(self.sigmas) - 1, self.decisions.changes)
         self.report = Report(config.mode, len(self.sigmas) - 1)
         self.reader, self.locator = QueryReader(self.sigmas), StepLocator(self.sigmas)
         flow = is_flow(self.sigmas) if flow is None else flow
@@ -103,7 +103,7 @@ class SkippingDenoiser:
         self.decisions.model_changed = True
 
     def finish(self) -> Report:
-        """The run's ``Report``; drops every tensor. Raises FloatingPointError for a non-finite last output."""
+        """The run's ``Report``; drops every tensor and plan. Raises FloatingPointError for a non-finite last output."""
         pending, last = self.pending, self.locator.place
         self._let_go()
         if pending and last:
@@ -113,6 +113,7 @@ class SkippingDenoiser:
 
     def _let_go(self) -> None:
         self.pending, self.reader, self.known = None, QueryReader(self.sigmas), self.known.finished()
+        self.decisions.finished()
 
     def _in_full(self, anomaly: str | None, x: Tensor, sigma: Tensor, extra: dict[str, Any]) -> Tensor:
         """The model's answer, for the rest of the run: from an anomaly on the picture is the bare sampler's."""

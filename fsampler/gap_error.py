@@ -8,10 +8,13 @@ tried: docs/measurements.md, "Where errors weigh more".
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
 
 from .response import Points
-from .schedule import coincide, lambda_slope_squared, signal_level, ve_sigma
+from .schedule import coincide, ends_open, lambda_slope_squared, signal_level, ve_sigma
 
 HIGH_CURVATURE = 0.35  # kappa of a strongly curved run or sample (demo, means: .1 at CFG 1, .2 at CFG 2, .7 to 1 at 5)
 UNCORRECTED = 3.0  # weight of a gap up to an open end, which is never corrected
@@ -25,8 +28,15 @@ def denoised_change(sigma: float, last: float, flow: bool) -> float:
     rises with sigma up to about 2 and then stays; weighed more than that, early gaps are avoided, which keeps the
     picture. Other exponents: docs/measurements.md, "Samplers that add noise".
     """
-    ve, ve_last = ve_sigma(sigma, flow), ve_sigma(last, flow)
-    return math.pow(ve, NOISY_EXPONENT) * math.log(ve_last / ve)
+    return _noisy_slope(sigma, flow) * (_log_ve(last, flow) - _log_ve(sigma, flow))
+
+
+def _noisy_slope(sigma: float, flow: bool) -> float:
+    return math.pow(ve_sigma(sigma, flow), NOISY_EXPONENT)
+
+
+def _log_ve(sigma: float, flow: bool) -> float:
+    return math.log(ve_sigma(sigma, flow))
 
 
 def points_at_starts(sigmas: Sequence[float]) -> Points:
@@ -38,45 +48,95 @@ def points_at_starts(sigmas: Sequence[float]) -> Points:
     return tuple(((sigma, 1.0),) for sigma in sigmas[:-1])
 
 
-def noisy_gap_error(sigmas: Sequence[float], points: Points, last: int, end: int, flow: bool) -> float:
-    """As ``gap_error``, where the sampler adds noise.
-
-    ``sum_j (1 - (sigma_{j+1} / sigma_j)^2) sum_k share_k denoised_change_k``, VE sigmas: an ancestral step forgets that
-    much of its state. There is no correction, and no curvature to see.
-    """
-    total, (seen, _) = 0.0, points[last][-1]
-    for j in range(last + 1, end):
-        kept = ve_sigma(sigmas[j + 1], flow) / ve_sigma(sigmas[j], flow)
-        total += (1 - kept**2) * sum(share * denoised_change(sigma, seen, flow) for sigma, share in points[j])
-    return total
+def _older(points: Sequence[tuple[float, float]]) -> float:
+    """The newest sigma that is not the same as the newest but for rounding."""
+    newest, _ = points[-1]
+    return next((sigma for sigma, _ in reversed(points) if not coincide(sigma, newest)), points[0][0])
 
 
-def gap_error(sigmas: Sequence[float], points: Points, before: int, last: int, end: int, flow: bool) -> float:
-    """Error of the VE state at step ``end``, per unit of kappa, when the steps between ``last`` and it are skipped.
+def _fall(points: Points) -> bool:
+    """Whether the sampler never returns to a sigma that it had left."""
+    sigmas = [sigma for step in points for sigma, _ in step]
+    return all(later <= sigma or coincide(later, sigma) for sigma, later in zip(sigmas, sigmas[1:], strict=False))
 
-    ``sum_j (sigma_j - sigma_{j+1}) (sigma_b / sigma_{j+1}) sum_k share_k lambda'(sigma_k)^2 |sigma_k - sigma_a|
-    (|sigma_b - sigma_k| + |sigma_k - sigma_h|)``: what correction leaves, plus what the extrapolation did to the state
-    meanwhile. k are the points of step j; a and h the two newest REAL ones up to step ``last`` (``before`` is the REAL
-    step before that); b the first point of step ``end``. A gap up to the open end of a run is never corrected and
-    weighs more.
+
+class GapErrors:
+    """The errors of a run's gaps, per unit of kappa: of the state at step b when the steps between a and b are skipped.
+
+    On the ODE, at b in VE terms: ``(sigma_h - sigma_b) sum_j (sigma_j - sigma_{j+1}) (sigma_b / sigma_{j+1}) sum_k
+    share_k lambda'(sigma_k)^2 |sigma_k - sigma_a|``. j are the skipped steps, k the points of step j; a and h the two
+    newest REAL points up to step a; b the start of step b. ``sigma_h - sigma_b`` is ``sigma_h - sigma_k``, what the
+    extrapolation did to the state meanwhile, and ``sigma_k - sigma_b``, what correction leaves. A gap up to the open
+    end of a run is never corrected and weighs more.
+
+    Where the sampler adds noise: ``sum_j (1 - (sigma_{j+1} / sigma_j)^2) sum_k share_k denoised_change_k``, VE sigmas:
+    an ancestral step forgets that much of its state. There is no correction, and no curvature to see.
 
     A sampler of two evaluations a step has seen the next step's sigma or what is near it, so its gaps leave less.
-    Ignoring inner evaluations costs 2 to 5 of 39 calls.
+    Ignoring inner evaluations costs 2 to 5 of 39 calls. Points that rise (a sampler that looks ahead and returns) say
+    nothing of a gap; one evaluation a step, at its start, stands for them.
 
-    >>> sigmas = (8.0, 6.0, 4.0, 2.0, 1.0, 0.0)
-    >>> points = points_at_starts(sigmas)
-    >>> [gap_error(sigmas, points, 0, 1, end, flow=False) for end in (2, 3)]  # nothing skipped; step 2 skipped
-    [0.0, 1.5]
+    sigmas: the whole schedule. points: the sampler's (``response.Response``), or None. noisy: it adds noise.
+
+    >>> errors = GapErrors((8.0, 6.0, 4.0, 2.0, 1.0, 0.0), None, flow=False, noisy=False)
+    >>> errors.squared(torch.tensor([[0]]), torch.tensor([1]), torch.tensor([[2, 3]]), 2)  # step 2 skipped or not
+    tensor([[[0.0000, 2.2500]]], dtype=torch.float64)
     """
-    seen = [sigma for step in (before, last) for sigma, _ in points[step]]
-    newest = seen[-1]
-    older = next((sigma for sigma in reversed(seen) if not coincide(sigma, newest)), seen[0])
-    total = 0.0
-    for j in range(last + 1, end):
-        missed = 0.0
-        for sigma, share in points[j]:
-            spread = abs(sigmas[end] - sigma) + abs(sigma - older)
-            missed += share * lambda_slope_squared(sigma, flow) * abs(sigma - newest) * spread
-        total += (sigmas[j] / sigmas[j + 1] - 1) * missed
-    weight = UNCORRECTED if end == len(sigmas) - 1 else 1.0
-    return weight * total * sigmas[end] / signal_level(sigmas[end], flow)
+
+    def __init__(self, sigmas: Sequence[float], points: Points | None, flow: bool, noisy: bool) -> None:
+        self.sigmas, self.flow, self.noisy = sigmas, flow, noisy
+        points = points if points and _fall(points) else points_at_starts(sigmas)
+        gapped = points[: len(sigmas) - 1 if ends_open(sigmas) else len(sigmas) - 2]  # the last step is in no gap
+        self._newest = _floats(step[-1][0] for step in gapped)
+        self._sees_two = torch.tensor([not coincide(step[0][0], step[-1][0]) for step in gapped], dtype=torch.bool)
+        self._older = _floats(_older(before + last) for before, last in zip(((), *gapped), gapped, strict=False))
+        self._level, self._scale = _floats(sigmas), _floats(map(self._scale_of, range(len(sigmas))))
+        most = max(map(len, gapped), default=1)
+        self._places, self._weights = torch.zeros(2, len(gapped), most, dtype=torch.float64)
+        for j, step in enumerate(gapped):
+            self._places[j, : len(step)] = _floats(self._place_of(sigma) for sigma, _ in step)
+            self._weights[j, : len(step)] = _floats(self._weight_of(j, sigma, share) for sigma, share in step)
+        self._newest_place = _floats(map(self._place_of, self._newest.tolist()))
+
+    def squared(self, before: Tensor, last: Tensor, end: Tensor, furthest: int) -> Tensor:
+        """The squared errors of the gaps between the REAL steps ``last [n]`` and ``end [n, E]``: float64 ``[n, B, E]``.
+
+        ``before [n, B]``: the REAL step before ``last``. Where the sampler adds noise it has no effect, and B is 1.
+        furthest: the most that an ``end`` is after its ``last``.
+        """
+        missed = self._missed(last, furthest).gather(1, end - last[:, None] - 1)[:, None]
+        if self.noisy:
+            return missed.square_()
+        spread = self._older_of(before, last[:, None])[:, :, None] - self._level[end][:, None]
+        return spread.mul_(missed.mul_(self._scale[end][:, None])).square_()
+
+    def _missed(self, last: Tensor, furthest: int) -> Tensor:
+        """The sum over j of a gap's formula, for gaps that end 1, 2, ... ``furthest`` steps after ``last [n]``."""
+        skipped = (last[:, None] + torch.arange(1, furthest)).clamp_max(len(self._weights) - 1)
+        moved = (self._newest_place[last][:, None, None] - self._places[skipped]).abs_()
+        missed = moved.mul_(self._weights[skipped]).sum(dim=2).cumsum(dim=1)
+        return torch.cat([missed.new_zeros(len(last), 1), missed], dim=1)
+
+    def _older_of(self, before: Tensor, last: Tensor) -> Tensor:
+        """sigma_h: of step ``last`` alone where it saw two; else of the REAL step before it, unless that looked so far
+        ahead."""
+        return torch.where(self._sees_two[last] | (before == last - 1), self._older[last], self._newest[before])
+
+    def _weight_of(self, step: int, sigma: float, share: float) -> float:
+        here, following = self.sigmas[step], self.sigmas[step + 1]
+        if self.noisy:
+            kept = ve_sigma(following, self.flow) / ve_sigma(here, self.flow)
+            return (1 - kept**2) * share * _noisy_slope(sigma, self.flow)
+        return (here / following - 1) * share * lambda_slope_squared(sigma, self.flow)
+
+    def _place_of(self, sigma: float) -> float:
+        """What a move is measured in: sigma, or its logarithm in VE terms."""
+        return _log_ve(sigma, self.flow) if self.noisy else sigma
+
+    def _scale_of(self, end: int) -> float:
+        weight = UNCORRECTED if end == len(self.sigmas) - 1 else 1.0
+        return weight * self.sigmas[end] / signal_level(self.sigmas[end], self.flow)
+
+
+def _floats(values: Iterable[float]) -> Tensor:
+    return torch.tensor([*values], dtype=torch.float64)

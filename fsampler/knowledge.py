@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -15,6 +15,7 @@ from .forecast import Forecast, Forecaster, NoisyForecaster
 from .measure import Measured, PreviousFigures, Sums, measure
 from .noise import FirstAnswer, below
 from .parameterization import encode
+from .planner import Planner
 from .policies import Decision, Situation
 from .query import Place, Query
 from .response import Response
@@ -81,7 +82,12 @@ class Knowledge:
         )
 
     def situation(
-        self, place: Place, decisions: Mapping[int, Decision], gate: float | None, changes: frozenset[int]
+        self,
+        place: Place,
+        decisions: Mapping[int, Decision],
+        gate: float | None,
+        changes: frozenset[int],
+        planner: Callable[..., Planner],
     ) -> Situation:
         """What the policy may know at the first evaluation of a step; ``decisions`` are those of the steps before."""
         streak = itertools.takewhile(lambda decision: decision.skip, reversed([*decisions.values()]))
@@ -98,6 +104,7 @@ class Knowledge:
             changes=changes,
             model_since=self.model_since,
             points=self.correction.response.points,
+            planner=planner,
         )
 
     def measure(self, query: Query, forecast: Forecast | None, pending: Sums | None, gate: bool) -> Measured:

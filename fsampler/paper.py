@@ -12,6 +12,7 @@ gradient estimation      ``GradientEstimate``
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -64,7 +65,7 @@ class ExplicitSteps(Policy):
         listed = situation.step in self.indices
         return Decision(listed, "listed" if listed else "not listed")
 
-    def check(self, steps: int) -> None:
+    def check(self, steps: int, changes: Iterable[int] = ()) -> None:
         outside = [i for i in self.indices if i >= steps]
         if outside:
             raise ValueError(f"step {outside[0]} is outside the run; expected indices 0 to {steps - 1}")

@@ -4,14 +4,14 @@ A policy is frozen and pure, and it never sees a tensor. To write one, subclass 
 ``run.sample(..., policy=...)``.
 """
 
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from .candidates import forced_steps
 from .gap_error import HIGH_CURVATURE
-from .planner import Planner, planner
+from .planner import Planner, plans
 from .response import Points
 from .schedule import Windows, ends_open
 
@@ -47,6 +47,7 @@ class Situation:
     changes: steps at which the model begins to answer differently, as far as that is known beforehand.
     model_since: the step at which the present model began; 0 but for such changes, foreseen or not.
     points: of each step, the sampler's evaluations (``response.Response``); None means one at its beginning.
+    planner: makes a ``Planner``, or gives one again that the run has made before (``planner.plans``).
     """
 
     step: int
@@ -61,6 +62,7 @@ class Situation:
     changes: frozenset[int] = frozenset()
     model_since: int = 0
     points: Points | None = None
+    planner: Callable[..., Planner] = field(default_factory=plans, compare=False, repr=False)
 
     @property
     def steps(self) -> int:
@@ -84,8 +86,8 @@ class Policy(ABC):
     def decide(self, situation: Situation) -> Decision:
         """Skip this step or not. A SKIP without two REAL values behind it becomes REAL."""
 
-    def check(self, steps: int) -> None:  # noqa: B027  most policies run over any number of steps
-        """Raises ValueError when the policy cannot run over that many steps."""
+    def check(self, steps: int, changes: Iterable[int] = ()) -> None:  # noqa: B027  most policies run over any steps
+        """Raises ValueError when the policy cannot run over that many steps, the model changing at ``changes``."""
 
 
 @dataclass(frozen=True)
@@ -123,21 +125,21 @@ class Guarded(Policy):
             return Decision(False, "cap")
         return self.inner.decide(situation)
 
-    def check(self, steps: int) -> None:
-        self.inner.check(steps)
+    def check(self, steps: int, changes: Iterable[int] = ()) -> None:
+        self.inner.check(steps, changes)
 
 
-def _planner(situation: Situation, windows: Windows, longest_gap: int) -> Planner:
+def _plan(
+    situation: Situation,
+    windows: Windows,
+    longest_gap: int,
+    changes: frozenset[int],
+    calls: int | None = None,
+    thinned: bool = False,
+) -> Planner:
     """The plan of a run."""
-    return planner(
-        situation.sigmas,
-        situation.points,
-        situation.flow,
-        situation.noisy,
-        situation.changes,
-        windows,
-        longest_gap,
-    )
+    run = situation.sigmas, situation.points, situation.flow, situation.noisy
+    return situation.planner(*run, changes, windows, longest_gap, calls, thinned)
 
 
 @dataclass(frozen=True)
@@ -162,28 +164,45 @@ class ErrorControl(Policy):
             return Decision(False, "warm-up")
         if situation.step >= windows.closing:
             return Decision(False, "protected last")
-        plan, (before, last) = _planner(situation, windows, self.longest_gap), situation.real_steps[-2:]
-        spent, kappa = self._spent(situation, plan)
-        rest = kappa**2 * plan.rest(before, last)
+        before, last = situation.real_steps[-2:]
+        plans = self._plans(situation, windows)
+        spent, kappa = self._spent(situation, plans[0])
         share = FINAL_SHARE["noisy" if situation.noisy else "flow" if situation.flow else "ve"]
         allowed = (self.tolerance / share) ** 2
         remaining = max(allowed - spent, RESERVE * allowed)
-        calls = next((n for n, cost in enumerate(rest.tolist()) if cost <= remaining), plan.final - last)
-        estimate = share * (spent + float(rest[calls])) ** 0.5
+        calls, rest, plan = min(
+            (_enough(plan, kappa, remaining, before, last) for plan in plans), key=lambda way: way[0]
+        )
+        estimate = share * (spent + rest) ** 0.5
         within = estimate <= self.tolerance
-        skip = situation.step < plan.next_real(before, last, calls)
+        following = plan.next_real(before, last, calls)
+        skip = following is not None and situation.step < following
         reason = "" if within or not skip else ", the rest within its reserve"
         reason = f"estimate {estimate:.4f} {'<=' if within else '>'} {self.tolerance:g}{reason}"
         return Decision(skip, reason, estimate)
 
+    def _plans(self, situation: Situation, windows: Windows) -> list[Planner]:
+        """The plan; where an exact one is too much work, one of all steps with short gaps and a thinned one."""
+        thinned = _plan(situation, windows, self.longest_gap, situation.changes, thinned=True)
+        if thinned.candidates.complete:
+            return [thinned]
+        return [_plan(situation, windows, self.longest_gap, situation.changes), thinned]
+
     def _spent(self, situation: Situation, plan: Planner) -> tuple[float, float]:
         """The squared error of the gaps so far, and kappa."""
         real, kappa, spent = situation.real_steps, 0.0, 0.0
-        for before, last, end in zip(real, real[1:], real[2:], strict=False):
+        for last, end, cost in zip(real[1:], real[2:], plan.gone(real), strict=False):
             seen = situation.curvatures.get(end, kappa)
             kappa = 0.0 if last < situation.model_since <= end else max(seen, kappa / 2)
-            spent += seen**2 * plan.cost(before, last, end)
+            spent += seen**2 * cost
         return spent, kappa
+
+
+def _enough(plan: Planner, kappa: float, remaining: float, before: int, last: int) -> tuple[int, float, Planner]:
+    """The fewest calls whose squared error is within ``remaining``, that error, and the plan; or a call a step."""
+    rest = (kappa**2 * plan.rest(before, last)).tolist()
+    calls = next((n for n, cost in enumerate(rest) if cost <= remaining), plan.final - last)
+    return calls, rest[min(calls, len(rest) - 1)], plan
 
 
 @dataclass(frozen=True)
@@ -207,41 +226,44 @@ class Budget(Policy):
         return True
 
     def decide(self, situation: Situation) -> Decision:
-        calls, real, steps = self.real_steps(situation.steps), situation.real_steps, situation.steps
+        steps, changes, real = situation.steps, situation.changes, situation.real_steps
+        calls, open_end = self.real_steps(steps, changes), ends_open(situation.sigmas)
         windows = Windows.of(situation.sigmas, self._opening(calls, situation), max(self.protect_last, 1))
         if len(real) < windows.first or calls == steps:
             return Decision(False, "warm-up" if len(real) < windows.first else "planned")
         remaining, way = calls - len(real), steps - 1 - real[-1]
         if remaining <= 0:
             return Decision(situation.step < windows.closing, "planned")
-        fixed = windows.first + (steps - windows.closing) - 1  # REAL steps that end no gap
-        needed = math.ceil((steps - fixed) / (calls - fixed))
-        plan = _planner(situation, windows, steps if situation.changes else max(self.longest_gap, needed))
-        ahead = min(remaining, way) + ends_open(situation.sigmas)  # the call at an open end is the next sampler's
+        longest = steps if changes else self.longest_gap
+        plan = _plan(situation, windows, longest, changes, calls - windows.first + open_end)
         before, last = real[-2:]
-        return Decision(situation.step < plan.next_real(before, last, ahead), "planned")
+        # The call at an open end is the next sampler's.
+        following = plan.next_real(before, last, min(remaining, way) + open_end)
+        return Decision(following is not None and situation.step < following, "planned")
 
-    def check(self, steps: int) -> None:
-        least = min(self._least, steps)
+    def check(self, steps: int, changes: Iterable[int] = ()) -> None:
+        least = self._least(steps, changes)
         if self.calls is not None and not least <= self.calls <= steps:
-            raise ValueError(
-                f"calls:{self.calls} in a run of {steps} steps; expected {least} (the protected steps) to {steps}"
-            )
+            what = "the protected steps and those where the model changes" if changes else "the protected steps"
+            raise ValueError(f"calls:{self.calls} in a run of {steps} steps; expected {least} ({what}) to {steps}")
 
-    def real_steps(self, steps: int) -> int:
-        """REAL steps of a run; a percentage is rounded, and never below the protected steps."""
+    def real_steps(self, steps: int, changes: Iterable[int] = ()) -> int:
+        """REAL steps of a run; a percentage is rounded, and never below those that cannot be skipped."""
         wanted = self.calls if self.calls is not None else round((self.share or 0.0) * steps)
-        return min(steps, max(wanted, self._least))
+        return min(steps, max(wanted, self._least(steps, changes)))
 
-    @property
-    def _least(self) -> int:
-        return max(self.protect_first or 0, 2) + max(self.protect_last, 1)
+    def _least(self, steps: int, changes: Iterable[int]) -> int:
+        """REAL steps of a run that cannot be skipped."""
+        first, closing = max(self.protect_first or 0, 2), max(steps - max(self.protect_last, 1), 0)
+        return len({*range(min(first, steps)), *range(closing, steps), *forced_steps(steps, changes)})
 
     def _opening(self, calls: int, situation: Situation) -> int:
         """REAL steps before the first planned one."""
         if self.protect_first is not None:
             return max(self.protect_first, 2)
-        first, closing = situation.first_curvature, 0 if ends_open(situation.sigmas) else max(self.protect_last, 1)
+        first, steps = situation.first_curvature, situation.steps
         curved = situation.noisy or (first is not None and first >= HIGH_CURVATURE)
         opening = max(min(OPENING, calls // 2 if curved else calls // 3), min(calls - 1, 3))
-        return max(min(opening, calls - closing), 2)  # what the end window needs is not the opening's
+        closing = range(Windows.of(situation.sigmas, 0, max(self.protect_last, 1)).closing, steps)
+        later = {*closing, *forced_steps(steps, situation.changes)}  # what they need is not the opening's
+        return next(n for n in range(max(opening, 2), 1, -1) if n == 2 or len(later.union(range(n))) <= calls)

@@ -13,7 +13,6 @@ import pytest
 import torch
 from comfyui_fsampler.fsampler import Config, sample
 from comfyui_fsampler.fsampler.paper import AdaptiveGate
-from comfyui_fsampler.fsampler.planner import planner
 from comfyui_fsampler.samplers import SOLVERS
 from fsampler_research.benchmarks import constants
 from fsampler_research.benchmarks.cells import Cell, compare
@@ -149,15 +148,6 @@ def test_no_other_constant_changes_and_an_error_restores_too(name):
         assert everything() == {**before, name: new}
         raise ZeroDivisionError
     assert everything() == before
-
-
-def test_no_plan_outlives_the_constants_it_was_made_with():
-    sample(SOLVERS["euler"], problem(), noise(), schedule(20), "calls:9")
-    assert planner.cache_info().currsize
-    with changed("gap_error.UNCORRECTED", 1.5):
-        assert not planner.cache_info().currsize
-        sample(SOLVERS["euler"], problem(), noise(), schedule(20), "calls:9")
-    assert not planner.cache_info().currsize
 
 
 def test_a_name_that_is_none_is_refused():

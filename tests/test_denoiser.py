@@ -12,6 +12,7 @@ from comfyui_fsampler.fsampler import Config, SkippingDenoiser, begin, paper, sa
 from comfyui_fsampler.fsampler.forecast import Forecaster
 from comfyui_fsampler.fsampler.noise import GAIN
 from comfyui_fsampler.fsampler.planner import Planner
+from comfyui_fsampler.fsampler.policies import Decision, Policy
 from comfyui_fsampler.fsampler.response import probe
 from comfyui_fsampler.fsampler.schedule import Windows, check_schedule
 from comfyui_fsampler.samplers import SOLVERS
@@ -268,8 +269,15 @@ def test_a_number_of_calls_is_kept_at_an_open_end_too_when_every_prediction_is_r
 
 
 def test_with_one_value_in_the_history_there_is_nothing_to_hold():
-    """The model changes in the middle of a run that is planned to skip: its next answer alone is no history."""
-    skipping = SkippingDenoiser(problem(), schedule(12), Config.parse("calls:6"))
+    """The model changes in the middle of a run whose policy would go on skipping: its next answer is no history."""
+
+    class Skipping(Policy):
+        keeps_count = True
+
+        def decide(self, situation):
+            return Decision(situation.step > 2, "skipping")
+
+    skipping = SkippingDenoiser(problem(), schedule(12), Config.parse(policy=Skipping()))
 
     def changing(x, sigma, **_):
         if len(skipping.report.records) == 5:
@@ -711,6 +719,6 @@ def test_a_sigma_that_comes_again_but_for_rounding_shows_no_curvature(solver, fl
 @pytest.mark.parametrize("name", ["dpmpp_2m", "res_2s", "lms"])
 def test_a_run_needs_at_most_six_latents_at_any_time(name):
     """Also within an evaluation, when a gap is closed: against the bare solver, every tensor alive counted."""
-    x, sigmas = torch.randn(1, 4, 32, 32), torch.linspace(1, 0, 21)
-    _, full, skipping = (peak_latents(x, sigmas, mode, name) for mode in ("calls:50%", "off", "calls:50%"))  # warmed up
+    x, sigmas = torch.randn(1, 4, 128, 128), torch.linspace(1, 0, 21)  # large beside the plan
+    full, skipping = (peak_latents(x, sigmas, mode, name) for mode in ("off", "calls:50%"))
     assert skipping - full < 6.1

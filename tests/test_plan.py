@@ -9,7 +9,7 @@ import torch
 from comfyui_fsampler.fsampler import sample
 from comfyui_fsampler.fsampler.config import Config
 from comfyui_fsampler.fsampler.denoiser import SkippingDenoiser
-from comfyui_fsampler.fsampler.gap_error import HIGH_CURVATURE, gap_error, noisy_gap_error, points_at_starts
+from comfyui_fsampler.fsampler.gap_error import HIGH_CURVATURE, GapErrors, points_at_starts
 from comfyui_fsampler.fsampler.planner import Planner
 from comfyui_fsampler.fsampler.policies import FINAL_SHARE, Budget, Decision, ErrorControl, Policy, Situation
 from comfyui_fsampler.fsampler.schedule import Windows, is_flow
@@ -40,6 +40,18 @@ def naive_noisy_gap_error(sigmas, before, last, end):
 
 
 NAIVE = {False: naive_gap_error, True: naive_noisy_gap_error}
+
+
+def gap_error(sigmas, points, before, last, end, flow, noisy=False):
+    """The engine's, of one gap."""
+    errors = GapErrors(sigmas, points, flow, noisy)
+    return (
+        float(errors.squared(torch.tensor([[before]]), torch.tensor([last]), torch.tensor([[end]]), end - last)) ** 0.5
+    )
+
+
+def noisy_gap_error(sigmas, points, last, end, flow):
+    return gap_error(sigmas, points, 0, last, end, flow, noisy=True)
 
 
 @pytest.mark.parametrize("sigmas", [VE20, FLOW20], ids=["ve", "flow"])

@@ -29,7 +29,6 @@ import torch
 from comfyui_fsampler import fsampler as engine
 from comfyui_fsampler.fsampler import PRESETS, sample
 from comfyui_fsampler.fsampler.paper import AdaptiveGate
-from comfyui_fsampler.fsampler.planner import planner
 from comfyui_fsampler.samplers import SOLVERS
 from torch import Tensor
 from tqdm import tqdm
@@ -341,6 +340,9 @@ NOT_TUNING = {
     "chart.BAR": "a size in the chart",
     "chart.LEFT": "a size in the chart",
     "chart.TOP": "a size in the chart",
+    "candidates.WORK": "a bound on the cost of planning; it changes no plan of a run of 79 steps or fewer",
+    "candidates.FEWEST_LAYERS": "a bound on the memory of planning; it changes no plan of a run of 79 steps or fewer",
+    "candidates.PER_GAP": "a bound on how coarse a plan of a long run may be",
     "history.MIN_ORDER": "a limit of the mode language: a line needs two values",
     "history.MAX_ORDER": "a limit of the mode language: the paper's h4",
     "modes.DEFAULT_TOLERANCE": 'modes.PRESETS["balanced"] by another name',
@@ -358,7 +360,7 @@ UNNAMED = {
     "policies.ErrorControl": "kappa halves with every REAL step; at least 3 REAL steps come first",
     "policies.Budget": "a run opens with a third of its calls, with half of them where it is strongly curved, and with "
     "3 at least",
-    "planner.Planner": "a plan begins after 2 REAL steps at the earliest; 8 plans are kept",
+    "planner.Planner": "a plan begins after 2 REAL steps at the earliest; a run keeps its 2 newest plans",
     "noise.FirstAnswer": "Euler's displacement is divided by as 1e-12 at least",
 }
 
@@ -401,10 +403,8 @@ DEFAULTS: dict[str, Callable[..., Any]] = {"paper.GATE_THRESHOLD": AdaptiveGate.
 def changed(name: str, value: Any) -> Iterator[None]:
     """The engine with another value of a constant, wherever its modules have bound it; then as before."""
     with contextlib.ExitStack() as undo:
-        undo.callback(planner.cache_clear)
         for each in (name, *TOGETHER.get(name, ())):
             _change(each, value, undo)
-        planner.cache_clear()
         yield
 
 
