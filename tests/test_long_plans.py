@@ -164,6 +164,25 @@ def test_a_number_of_calls_is_kept_or_refused(data, steps, flow, open_end, noisy
     assert open_end or {*range(max(steps - max(last, 1), 0), steps)} <= {*real}
 
 
+@pytest.mark.parametrize("calls, change", [(9, 11), (7, 6), (12, 5)])
+def test_a_number_of_calls_is_kept_over_an_unforeseen_change(calls, change):
+    made = []
+
+    def model(x, sigma):
+        made.append(float(sigma[0]))
+        return problem()(x, sigma)
+
+    denoiser = begin(model, schedule(20), Config.parse(f"calls:{calls}"))
+
+    def changing(x, sigma, **_):
+        if len(denoiser.report.records) == change:
+            denoiser.forget()
+        return denoiser(x, sigma)
+
+    SOLVERS["euler"](changing, noise(), schedule(20))
+    assert denoiser.finish().calls == len(made) == calls
+
+
 # ---- long runs
 
 
