@@ -13,7 +13,7 @@ from comfyui_fsampler.fsampler.planner import Planner
 from comfyui_fsampler.fsampler.policies import Budget, Situation
 from comfyui_fsampler.fsampler.schedule import Windows, lambda_slope_squared, signal_level, ve_sigma
 from comfyui_fsampler.samplers import SOLVERS
-from fsampler_research.benchmarks.cost import LiveBytes
+from fsampler_research.benchmarks.live_bytes import LiveBytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import noise, problem, schedule
