@@ -71,7 +71,8 @@ class Planner:
         steps, gap = torch.tensor(self.candidates.steps), torch.arange(1, reach + 1)
         place = torch.arange(len(ways))[:, None]
         before, end = steps[(place - gap).clamp_min(0)], steps[(place + gap).clamp_max(len(ways))]
-        furthest = max(map(int.__sub__, end[:, -1].tolist(), self.candidates.steps))
+        last = self.candidates.steps[reach:] + self.candidates.steps[-1:] * reach
+        furthest = max(b - a for a, b in zip(self.candidates.steps, last, strict=False))
         costs = self.errors.squared(before, steps[:-1], end, furthest).expand(-1, reach, -1)
         return costs.masked_fill((gap > ways[:, None])[:, None, :], math.inf)
 

@@ -6,7 +6,7 @@ A policy is frozen and pure, and it never sees a tensor. To write one, subclass 
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from .candidates import forced_steps
@@ -234,8 +234,12 @@ class Budget(Policy):
         remaining, way = calls - len(real), steps - 1 - real[-1]
         if remaining <= 0:
             return Decision(situation.step < windows.closing, "planned")
+        # An unforeseen change takes calls too: what is planned begins anew with it.
+        since = situation.model_since
+        begun = windows if since in changes else replace(windows, first=max(windows.first, since + 1))
+        made = sum(step < begun.first for step in real)
         longest = steps if changes else self.longest_gap
-        plan = _plan(situation, windows, longest, changes, calls - windows.first + open_end)
+        plan = _plan(situation, begun, longest, changes | {since}, calls - made + open_end)
         before, last = real[-2:]
         # The call at an open end is the next sampler's.
         following = plan.next_real(before, last, min(remaining, way) + open_end)

@@ -13,7 +13,7 @@ from comfyui_fsampler.fsampler.planner import Planner
 from comfyui_fsampler.fsampler.policies import Budget, Situation
 from comfyui_fsampler.fsampler.schedule import Windows, lambda_slope_squared, signal_level, ve_sigma
 from comfyui_fsampler.samplers import SOLVERS
-from fsampler_research.benchmarks.cost import LiveBytes
+from fsampler_research.benchmarks.live_bytes import LiveBytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import noise, problem, schedule
@@ -162,6 +162,25 @@ def test_a_number_of_calls_is_kept_or_refused(data, steps, flow, open_end, noisy
     assert {*range(min(max(first or 0, 2), steps)), *changes} <= {*real}
     assert {i + 1 for i in changes if i + 1 < steps} <= {*real}
     assert open_end or {*range(max(steps - max(last, 1), 0), steps)} <= {*real}
+
+
+@pytest.mark.parametrize("calls, change", [(9, 11), (7, 6), (12, 5)])
+def test_a_number_of_calls_is_kept_over_an_unforeseen_change(calls, change):
+    made = []
+
+    def model(x, sigma):
+        made.append(float(sigma[0]))
+        return problem()(x, sigma)
+
+    denoiser = begin(model, schedule(20), Config.parse(f"calls:{calls}"))
+
+    def changing(x, sigma, **_):
+        if len(denoiser.report.records) == change:
+            denoiser.forget()
+        return denoiser(x, sigma)
+
+    SOLVERS["euler"](changing, noise(), schedule(20))
+    assert denoiser.finish().calls == len(made) == calls
 
 
 # ---- long runs

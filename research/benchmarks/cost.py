@@ -3,21 +3,23 @@
 Time of one SKIP and of the bookkeeping of one REAL step, beside one pass over the latent (``x + x``) measured in the
 same run; peak extra memory in latents, against the bare solver: the most of all the pack's solvers. The latents are
 those of FLUX at 1024x1024 and of Wan at 480p, 81 frames. The model is a formula that costs next to nothing.
+
+A second table says what the decisions of a whole run cost, in CPU time and in the memory of plans (``planning.py``).
 """
 
 import argparse
 import statistics
 import sys
 import time
-import weakref
 
 import torch
 from comfyui_fsampler.fsampler import Config, SkippingDenoiser, sample
 from comfyui_fsampler.samplers import SOLVERS
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_iter
 
+from .live_bytes import LiveBytes
 from .markdown import rows
+from .planning import STEPS as LONG
+from .planning import planning
 
 LATENTS = {"FLUX 1024x1024": (1, 16, 128, 128), "Wan 480p, 81 frames": (1, 16, 21, 60, 104)}
 STEPS = 20
@@ -27,37 +29,6 @@ def denoise(x, sigma, **_):
     """The ideal denoiser of unit Gaussian data on the flow path; any smooth model does here."""
     t = sigma.reshape(-1, *[1] * (x.ndim - 1))
     return x * ((1 - t) / ((1 - t) ** 2 + t**2))
-
-
-class LiveBytes(TorchDispatchMode):
-    """Follows the storages that tensor operations make; ``peak`` is the most bytes alive at once."""
-
-    def __init__(self):
-        super().__init__()
-        self.holders, self.live, self.peak = {}, 0, 0
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        result = function(*args, **(kwargs or {}))
-        for tensor in tree_iter(result):
-            if isinstance(tensor, torch.Tensor):
-                self._hold(tensor)
-        return result
-
-    def _hold(self, tensor):
-        storage = tensor.untyped_storage()
-        key, size = storage.data_ptr(), storage.nbytes()
-        if key not in self.holders:
-            self.holders[key] = 0
-            self.live += size
-            self.peak = max(self.peak, self.live)
-        self.holders[key] += 1
-        weakref.finalize(tensor, self._release, key, size)
-
-    def _release(self, key, size):
-        self.holders[key] -= 1
-        if not self.holders[key]:
-            del self.holders[key]
-            self.live -= size
 
 
 def peak_latents(x, sigmas, mode, solver="euler"):
@@ -106,20 +77,28 @@ def _wait(x):
         torch.cuda.synchronize()
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    args = parser.parse_args(argv)
+def _evaluations(device):
+    """The first table."""
     sigmas = torch.linspace(1, 0, STEPS + 1)
     body = []
     for name, shape in LATENTS.items():
-        x = torch.randn(shape, device=args.device)
+        x = torch.randn(shape, device=device)
         took = milliseconds(x, sigmas)
         extra = extra_latents(x, sigmas)
         shares = [f"{took[kind]:.2f} ms ({took[kind] / took['pass']:.0f} passes)" for kind in ("SKIP", "REAL")]
         body.append([f"{name}, {'x'.join(map(str, shape))}", *shares, f"{took['pass']:.2f} ms", f"{extra:.1f}"])
     header = ["latent", "one SKIP", "bookkeeping of one REAL step", "one pass over x", "peak extra memory, latents"]
-    sys.stdout.write(f"device: {args.device}\n\n" + rows(header, body))
+    return rows(header, body)
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--planning", action="store_true", help="print only what decisions cost")
+    args = parser.parse_args(argv)
+    if not args.planning:
+        sys.stdout.write(f"device: {args.device}\n\n" + _evaluations(args.device) + "\n")
+    sys.stdout.write(rows(["mode", *(f"{steps} steps" for steps in LONG)], planning()))
 
 
 if __name__ == "__main__":
