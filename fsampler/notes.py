@@ -19,6 +19,7 @@ Code = Literal[
     "sampler-unknown",
     "sampler-wrapped",
     "schedule-refused",
+    "short-run",
     "sigma-rises",
     "told-sigma",
     "too-few-steps",

@@ -12,7 +12,6 @@ gradient estimation      ``GradientEstimate``
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from .history import History
 from .measure import ForecastFigures, GateFigures, Sums, dot, norm
+from .notes import Note
 from .parameterization import decode, encode
 from .policies import Decision, Policy, Situation
 from .predictors import BackTest, Predictor
@@ -53,8 +53,9 @@ class Cadence(Policy):
 class ExplicitSteps(Policy):
     """Mode ``hN, i, j, ...``: skip exactly these steps, counted from 0; overrides the protected windows.
 
-    Steps 0 and 1 are never skipped. That leaves two REAL steps before the first streak of skips, and a new streak can
-    only begin after a REAL step has ended the last: the paper's two rules hold by construction.
+    Those beyond the run are left out. Steps 0 and 1 are never skipped. That leaves two REAL steps before the first
+    streak of skips, and a new streak can only begin after a REAL step has ended the last: the paper's two rules hold by
+    construction.
     """
 
     indices: tuple[int, ...]
@@ -65,10 +66,10 @@ class ExplicitSteps(Policy):
         listed = situation.step in self.indices
         return Decision(listed, "listed" if listed else "not listed")
 
-    def check(self, steps: int, changes: Iterable[int] = ()) -> None:
-        outside = [i for i in self.indices if i >= steps]
-        if outside:
-            raise ValueError(f"step {outside[0]} is outside the run; expected indices 0 to {steps - 1}")
+    def note(self, steps: int) -> Note | None:
+        beyond = [str(i) for i in self.indices if i >= steps]
+        text = f"listed beyond the run's last step ({steps - 1}): {', '.join(beyond)}"
+        return Note("short-run", text) if beyond else None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from .candidates import forced_steps
 from .gap_error import HIGH_CURVATURE
+from .notes import Note
 from .planner import Planner, plans
 from .response import Points
 from .schedule import Windows, ends_open
@@ -86,6 +87,10 @@ class Policy(ABC):
     def decide(self, situation: Situation) -> Decision:
         """Skip this step or not. A SKIP without two REAL values behind it becomes REAL."""
 
+    def note(self, steps: int) -> Note | None:
+        """A remark for the report where a run of that many steps is shorter than what was asked for; else None."""
+        return None
+
     def check(self, steps: int, changes: Iterable[int] = ()) -> None:  # noqa: B027  most policies run over any steps
         """Raises ValueError when the policy cannot run over that many steps, the model changing at ``changes``."""
 
@@ -124,6 +129,9 @@ class Guarded(Policy):
         if self.max_consecutive_skips is not None and situation.skips_in_row >= self.max_consecutive_skips:
             return Decision(False, "cap")
         return self.inner.decide(situation)
+
+    def note(self, steps: int) -> Note | None:
+        return self.inner.note(steps)
 
     def check(self, steps: int, changes: Iterable[int] = ()) -> None:
         self.inner.check(steps, changes)
@@ -209,6 +217,8 @@ def _enough(plan: Planner, kappa: float, remaining: float, before: int, last: in
 class Budget(Policy):
     """Modes ``calls:N`` and ``calls:P%``: exactly that many REAL steps, at the least sum of squared gap errors.
 
+    A run of fewer steps makes every call.
+
     Of ``calls`` (a number) and ``share`` (of the steps) one is None. ``protect_first`` None opens the run with a third
     of the calls, or with half of them where the first back-test shows high curvature: 3 to 4 REAL steps. The mean of a
     batch decides, since the worst image of a large one is strongly curved at any guidance. Ablation:
@@ -239,17 +249,23 @@ class Budget(Policy):
         begun = windows if since in changes else replace(windows, first=max(windows.first, since + 1))
         made = sum(step < begun.first for step in real)
         longest = steps if changes else self.longest_gap
-        plan = _plan(situation, begun, longest, changes | {since}, calls - made + open_end)
+        plan = _plan(situation, begun, longest, changes | {0, since}, calls - made + open_end)
         before, last = real[-2:]
         # The call at an open end is the next sampler's.
         following = plan.next_real(before, last, min(remaining, way) + open_end)
         return Decision(following is not None and situation.step < following, "planned")
 
+    def note(self, steps: int) -> Note | None:
+        if self.calls is None or self.calls <= steps:
+            return None
+        text = f"fewer steps ({steps}) than the {self.calls} calls asked for: every call was made"
+        return Note("short-run", text)
+
     def check(self, steps: int, changes: Iterable[int] = ()) -> None:
         least = self._least(steps, changes)
-        if self.calls is not None and not least <= self.calls <= steps:
+        if self.calls is not None and self.calls < least:
             what = "the protected steps and those where the model changes" if changes else "the protected steps"
-            raise ValueError(f"calls:{self.calls} in a run of {steps} steps; expected {least} ({what}) to {steps}")
+            raise ValueError(f"calls:{self.calls} in a run of {steps} steps; expected {least} ({what}) or more")
 
     def real_steps(self, steps: int, changes: Iterable[int] = ()) -> int:
         """REAL steps of a run; a percentage is rounded, and never below those that cannot be skipped."""

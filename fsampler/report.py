@@ -58,9 +58,16 @@ class Report:
     @property
     def idle(self) -> Note | None:
         """Why no step was skipped in a run that might have skipped some; None where one was, or a note says it."""
-        if self.calls < self.evaluations or not self.evaluations or any(note.ends_skipping for note in self.notes):
+        if (
+            self.calls < self.evaluations
+            or not self.evaluations
+            or any(n.ends_skipping or n.code == "short-run" for n in self.notes)
+        ):
             return None
-        if {record.reason for record in self.records} <= OPENING_AND_END:
+        reasons = {record.reason for record in self.records}
+        if "planned" in reasons:  # as many calls as steps were asked for
+            return None
+        if reasons <= OPENING_AND_END:
             return Note("too-few-steps", f"{self.steps} steps are too few to skip one: every call was made")
         return Note("nothing-skipped", "every call was made: no step could be skipped within what the mode allows")
 

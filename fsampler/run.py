@@ -95,5 +95,5 @@ def begin(
         return FullRun(model, sigmas, config.mode, reason)
     response, note = probing() if probing is not None and config.correct else (None, None)
     denoiser = SkippingDenoiser(model, sigmas, config, flow=flow, changes=changes, response=response)
-    denoiser.report.notes += [note] if note else []
+    denoiser.report.notes += [said for said in (note, config.policy.note(denoiser.report.steps)) if said]
     return denoiser

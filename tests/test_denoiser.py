@@ -559,11 +559,12 @@ def test_a_bad_schedule_is_refused_before_the_model_is_called(mode, sigmas, mess
 
 
 def test_a_config_that_does_not_fit_the_schedule_is_refused_before_the_model_is_called():
-    for mode in ("calls:13", "h2, 3, 12"):
-        counted = Counted(problem())
-        with pytest.raises(ValueError):
-            sample(SOLVERS["euler"], counted, noise(), schedule(12), mode)
-        assert counted.sigmas == []
+    counted = Counted(problem())
+    with pytest.raises(ValueError, match="calls:2 in a run of 12 steps"):
+        sample(SOLVERS["euler"], counted, noise(), schedule(12), "calls:2")
+    with pytest.raises(ValueError, match="calls:4 in a run of 12 steps; expected 5"):
+        begin(counted, schedule(12), Config.parse("calls:4"), changes={6})
+    assert counted.sigmas == []
 
 
 # ---- cost

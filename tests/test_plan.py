@@ -277,12 +277,37 @@ def test_the_first_curvature_is_the_mean_of_the_batch_at_the_first_back_test(flo
     assert all(stiffness == together[3][0] for stiffness, _ in together[3:])
 
 
-@pytest.mark.parametrize("calls", [0, 3, 21])
+@pytest.mark.parametrize("calls", [0, 3])
 def test_an_impossible_number_of_calls_is_refused(calls):
     with pytest.raises(
-        ValueError, match=rf"^calls:{calls} in a run of 20 steps; expected 4 \(the protected steps\) to 20$"
+        ValueError, match=rf"^calls:{calls} in a run of 20 steps; expected 4 \(the protected steps\) or more$"
     ):
         Budget(calls, None, 3, 1, 5).check(20)
+
+
+def test_steps_at_which_the_model_changes_count_among_those_that_take_a_call():
+    Budget(7, None, None, 1, 5).check(20, {8, 15})
+    with pytest.raises(ValueError, match="expected 7 .the protected steps and those where the model changes. or more"):
+        Budget(6, None, None, 1, 5).check(20, {8, 15})
+    assert Budget(None, 0.1, None, 1, 5).real_steps(20, {8, 15}) == 7
+
+
+@pytest.mark.parametrize("steps", [1, 2, 8, 12, 13])
+def test_a_run_of_fewer_steps_than_calls_makes_every_call_and_says_so(steps):
+    """A mode for the first pass, met by a shorter second one."""
+    for protect_first, protect_last in ((None, None), (6, 6)):
+        _, report = sample(
+            SOLVERS["euler"],
+            problem(),
+            noise(),
+            schedule(steps),
+            "calls:12",
+            protect_first=protect_first,
+            protect_last=protect_last,
+        )
+        assert report.calls == min(steps, 12) and report.evaluations == steps
+        said = f"fewer steps ({steps}) than the 12 calls asked for: every call was made"
+        assert [*map(str, report.notes)] == ([said] if steps < 12 else [])
 
 
 def test_a_percentage_is_rounded_and_never_below_the_protected_steps():

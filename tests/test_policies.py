@@ -80,10 +80,11 @@ def test_explicit_indices_override_the_windows_but_not_steps_0_and_1(mode, expec
     assert skips(run(mode, protect_first=5, protect_last=5, max_consecutive_skips=1)) == expected
 
 
-def test_indices_outside_the_run_are_refused():
-    assert skips(run("11")) == [11]
-    with pytest.raises(ValueError, match="^step 12 is outside the run; expected indices 0 to 11$"):
-        run("h2, 3, 12")
+def test_indices_beyond_the_run_are_named_and_the_rest_is_skipped():
+    assert skips(run("11")) == [11] and run("11").notes == []
+    report = run("h2, 3, 12, 40")
+    assert skips(report) == [3] and [*map(str, report.notes)] == ["listed beyond the run's last step (11): 12, 40"]
+    assert run("40").calls == 12
 
 
 @pytest.mark.parametrize("order", [2, 3, 4])

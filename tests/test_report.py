@@ -138,3 +138,21 @@ def test_no_lane_leaves_the_picture(steps, width):
 def test_nothing_to_draw_is_refused():
     with pytest.raises(ValueError, match="^no report to draw; expected at least one$"):
         draw([])
+
+
+@pytest.mark.parametrize(
+    "mode, steps, code",
+    [
+        ("balanced", 4, "too-few-steps"),
+        ("h2/s2", 5, "nothing-skipped"),
+        ("auto:0.0001", 20, "nothing-skipped"),
+        ("calls:20", 20, None),
+        ("calls:12", 8, "short-run"),
+        ("balanced", 20, None),
+        ("off", 4, None),
+    ],
+)
+def test_a_run_that_skipped_nothing_says_why(mode, steps, code):
+    _, report = sample(SOLVERS["euler"], problem(), noise(), schedule(steps), mode)
+    assert [note.code for note in report.notes] == ([code] if code else [])
+    assert code is None or report.calls == steps

@@ -100,12 +100,18 @@ def test_a_wrong_custom_mode_is_refused_with_the_engines_message(mode, client):
 
 def test_a_mode_the_run_cannot_have_fails_clearly_and_the_next_prompt_runs(client, server):
     start = len(server.log())
-    failed = client.run(ours_graph(custom_mode="calls:99"))
+    failed = client.run(ours_graph(custom_mode="calls:2"))
     kind, data = failed.end
     assert kind == "execution_error" and data["node_id"] == "sampler"
-    assert data["exception_message"].startswith(f"calls:99 in a run of {STEPS} steps; expected")
+    assert data["exception_message"].startswith(f"calls:2 in a run of {STEPS} steps; expected")
     assert "9/20" not in server.log(start)
     assert "calls:9: 9/20 calls" in client.success(ours_graph(custom_mode="calls:9")).text("report")
+
+
+def test_a_mode_for_a_longer_run_makes_every_call_and_says_so(client):
+    report = client.success(ours_graph(custom_mode="calls:99")).text("report")
+    assert f"calls:99: {STEPS}/{STEPS} calls" in report and f"fewer steps ({STEPS}) than the 99 calls" in report
+    assert "listed beyond the run's last step" in client.success(ours_graph(custom_mode="h2, 3, 99")).text("report")
 
 
 def test_one_line_a_run_and_no_traceback(client, server):
