@@ -109,6 +109,19 @@ def test_a_plan_is_the_best_of_all_subsets(run, thinned):
         assert cost(path[1:]) == pytest.approx(min(costs), rel=1e-9, abs=1e-25)
 
 
+def test_a_step_before_that_looked_as_far_ahead_as_the_last_one_is_no_second_point():
+    """Step 1 also evaluates at step 2's sigma; what is seen beside it is step 1's own."""
+    sigmas = tuple(schedule(6, dtype=torch.float64).tolist())
+    points, run = now_and_then(sigmas), (False, False, (), Windows.of(sigmas, 3, 1), 5)
+    expected = squared_error(sigmas, points, False, False, 1, 2, 5)
+    assert float(Planner(sigmas, points, *run).rest(1, 2)[1]) == pytest.approx(expected, rel=1e-12)
+
+
+def test_gaps_become_as_long_as_few_calls_need_and_one_step_more():
+    for calls, reach in ((2, 10), (3, 7), (17, 6)):
+        assert candidates.Candidates.of(Windows(20, False, 2, 1), (), 5, calls, thinned=False).reach == reach
+
+
 def test_points_that_rise_again_count_as_one_evaluation_a_step():
     sigmas = tuple(schedule(8).tolist())
     ahead = tuple(((a, 0.5), (b, 0.5), (c, 0.0)) for a, b, c in zip(sigmas, sigmas[1:], sigmas[2:], strict=False))
