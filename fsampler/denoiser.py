@@ -86,7 +86,7 @@ class SkippingDenoiser:
         forecast = self.known.forecaster.forecast(query)
         measured = self.known.measure(query, forecast, self.pending, self.config.policy.needs_gate)
         self.pending = None
-        place = misfit(measured, last, self.known.may_add_noise) or self.locator.next_place(measured.sigma)
+        place = misfit(measured, last, self.locator.repeats) or self.locator.next_place(measured.sigma)
         if isinstance(place, Note):
             return self._in_full(place, x, sigma, extra)
         self._learn(measured, last)

@@ -124,11 +124,6 @@ class Knowledge:
             spread=query.spread,
         )
 
-    @property
-    def may_add_noise(self) -> bool:
-        """Whether the sampler adds noise, or it is still open."""
-        return self.forecaster.noisy or self.first_answer is not None
-
     def adds_noise(self, measured: Measured) -> FirstAnswer | None:
         """The first answer, where this evaluation shows that the sampler adds noise."""
         first, distances = self.first_answer, measured.euler_distance

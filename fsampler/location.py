@@ -33,6 +33,10 @@ class Locator(Protocol):
 
     place: Place | None
 
+    @property
+    def repeats(self) -> bool:
+        """Whether the sampler is known to ask next at the sigma of the newest evaluation, if it does."""
+
     def next_place(self, sigma: float) -> Place | Note:
         """The place of the next evaluation, which is at ``sigma``; or why it has none."""
 
@@ -79,6 +83,13 @@ class ExpectedLocator:
         self.sigmas, self.expected = sigmas, expected
         self.place: Place | None = None
 
+    @property
+    def repeats(self) -> bool:
+        """See ``Locator``."""
+        newest = -1 if self.place is None else self.place.evaluation
+        pair = self.expected[max(newest, 0) : newest + 2]
+        return len(pair) == 2 and coincide(pair[0][0], pair[1][0])
+
     def next_place(self, sigma: float) -> Place | Note:
         """See ``Locator``."""
         last = self.place
@@ -112,6 +123,12 @@ class StepLocator:
         self._start = 0  # the step from which it looks ahead
         self._returns = 0  # steps that the sampler goes back after looking ahead
         self._leaps = False  # it has looked past the step's end, between two steps
+
+    @property
+    def repeats(self) -> bool:
+        """See ``Locator``."""
+        last = self.place
+        return self._shares_ends and last is not None and coincide(last.sigma, last.sigma_next)
 
     def next_place(self, sigma: float) -> Place | Note:
         """See ``Locator``."""

@@ -15,10 +15,10 @@ from .schedule import MATCH, coincide
 
 TRACED = 256  # elements of a sample that are kept to tell whether the next x continues this one
 FEWEST_TRACED = 64  # in fewer, unrelated noise may look alike
-# Squared distance of two x at one sigma, over the sum of their squares: 1 for unrelated noise. Most that ComfyUI's
-# samplers reach, in runs of 4 to 30 steps: .22 (heun, 5 steps); with noise in between .56 (dpm_2_ancestral).
-UNRELATED = 0.4
-UNRELATED_NOISY = 0.8
+# Squared distance of two x at one sigma, over the sum of their squares: 1 for unrelated noise. Before anything moves
+# it is 0; later a sampler that is not known to ask twice may come to .56 (dpm_2_ancestral of ComfyUI, 4 steps).
+UNRELATED_AT_FIRST = 0.4
+UNRELATED = 0.8
 TINY = 1e-30
 Model = Callable[..., Tensor]  # (x [B, ...], sigma [B] or 0-d, **extra) -> denoised [B, ...]
 
@@ -106,19 +106,19 @@ def unround(sigmas: Tensor, schedule: Tensor) -> Tensor:
     return torch.where((nearest - exact).abs() <= rounding * exact, nearest, exact)
 
 
-def misfit(measured: Measured, last: Place | None, noisy: bool) -> Note | None:
+def misfit(measured: Measured, last: Place | None, repeats: bool) -> Note | None:
     """Why what was measured of an evaluation cannot continue the one before, which was at ``last``; or None.
 
-    noisy: the sampler adds noise, or may turn out to; none before it has moved. It may add as much as it likes between
-    two sigmas; at one and the same, what it asks about is much what it was.
+    repeats: the sampler is known to ask twice at this sigma, as heun does; in a coarse schedule the two differ much.
+    Between two sigmas a sampler may put as much fresh noise as it likes.
     """
     if measured.spread:
         return Note("told-sigma", "the samples of the batch are told different sigmas")
     if _overflows(measured):
         return Note("values-too-large", "the latent's values are so large that their squares overflow in float32")
-    if measured.apart is None or last is None or not coincide(measured.sigma, last.sigma):
+    if measured.apart is None or last is None or repeats or not coincide(measured.sigma, last.sigma):
         return None
-    if max(measured.apart) < (UNRELATED_NOISY if noisy and last.evaluation > 0 else UNRELATED):
+    if max(measured.apart) < (UNRELATED if last.evaluation > 0 else UNRELATED_AT_FIRST):
         return None
     text = f"two latents that have nothing to do with each other are asked about at sigma {last.sigma:.5g}"
     return Note("unrelated-latents", text)

@@ -357,7 +357,7 @@ NOT_TUNING = {
     "query.TINY": "keeps 0 from being divided by 0",
     "query.TRACED": "a rule for what is an anomaly: it decides whether a run skips, not how well",
     "query.UNRELATED": "a rule for what is an anomaly: it decides whether a run skips, not how well",
-    "query.UNRELATED_NOISY": "a rule for what is an anomaly: it decides whether a run skips, not how well",
+    "query.UNRELATED_AT_FIRST": "a rule for what is an anomaly: it decides whether a run skips, not how well",
     "response.CONTROL_ROWS": "the number of control rows that a probe has; another number is another program",
 }
 # Figures that stand in a formula without a name; listed in the page, not varied.
