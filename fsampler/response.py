@@ -192,7 +192,8 @@ def _known(schedule: Sequence[float], found: Sequence[float], states: Tensor) ->
         raise ValueError("it makes nothing of an answer before the next")
     if not carried[:-1].all():
         raise ValueError("it drops its state")
-    if any(abs(c * found[0] - sigma) > CLOSE * sigma for c, sigma in zip(carried.tolist(), found, strict=False)):
+    moved = any(abs(c * found[0] - sigma) > CLOSE * sigma for c, sigma in zip(carried.tolist(), found, strict=False))
+    if moved and not _begins_each(schedule, found):  # ipndm_v's states are a little off its own sigmas
         raise ValueError("it tells the model other sigmas than its states have")
     if irregular:
         return EulerResponse(evaluations=evaluations), _unknown(irregular)
