@@ -68,7 +68,7 @@ class Report:
         if "planned" in reasons:  # as many calls as steps were asked for
             return None
         if reasons <= OPENING_AND_END:
-            return Note("too-few-steps", f"{self.steps} steps are too few to skip one: every call was made")
+            return Note("too-few-steps", f"too few steps ({self.steps}) to skip one: every call was made")
         return Note("nothing-skipped", "every call was made: no step could be skipped within what the mode allows")
 
     @property
