@@ -117,7 +117,8 @@ class SkippingDenoiser:
         if pending and last:
             self.known = self.known.informed(read_previous(pending), last)
         self.report.records += self.rest.finish().records if self.rest else []
-        self.report.notes += [self.report.idle] if self.report.idle else []
+        idle = self.report.idle
+        self.report.notes += [idle] if idle else []
         return self.report
 
     def _let_go(self) -> None:

@@ -26,7 +26,6 @@ Code = Literal[
     "unrelated-latents",
     "values-too-large",
 ]
-IN_FULL = " in full: "
 CODES: tuple[str, ...] = get_args(Code)
 
 
@@ -44,15 +43,10 @@ class Note:
     def __str__(self) -> str:
         return self.text
 
-    @property
-    def ends_skipping(self) -> bool:
-        """Whether the run, or the rest of it, is in full for it."""
-        return IN_FULL in self.text
-
     def in_full(self, what: str) -> "Note":
         """The note of a run, or the rest of one, that is in full for the reason that this one gives.
 
         >>> str(Note("sigma-rises", "sigma rises").in_full("the rest of the run is"))
         'the rest of the run is in full: sigma rises'
         """
-        return Note(self.code, f"{what}{IN_FULL}{self.text}")
+        return Note(self.code, f"{what} in full: {self.text}")

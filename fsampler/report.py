@@ -58,14 +58,9 @@ class Report:
     @property
     def idle(self) -> Note | None:
         """Why no step was skipped in a run that might have skipped some; None where one was, or a note says it."""
-        if (
-            self.calls < self.evaluations
-            or not self.evaluations
-            or any(n.ends_skipping or n.code == "short-run" for n in self.notes)
-        ):
-            return None
         reasons = {record.reason for record in self.records}
-        if "planned" in reasons:  # as many calls as steps were asked for
+        said = "in full" in reasons or any(note.code == "short-run" for note in self.notes)
+        if self.calls < self.evaluations or not reasons or said or "planned" in reasons:  # planned: all were asked for
             return None
         if reasons <= OPENING_AND_END:
             return Note("too-few-steps", f"too few steps ({self.steps}) to skip one: every call was made")
