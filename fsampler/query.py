@@ -15,8 +15,8 @@ from .schedule import MATCH, coincide
 
 TRACED = 256  # elements of a sample that are kept to tell whether the next x continues this one
 FEWEST_TRACED = 64  # in fewer, unrelated noise may look alike
-# Squared distance of two x at one sigma, over the sum of their squares: 1 for unrelated noise. Before anything moves
-# it is 0; later a sampler that is not known to ask twice may come to .56 (dpm_2_ancestral of ComfyUI, 4 steps).
+# Squared distance of two x at one sigma, over the sum of their squares: 1 for unrelated noise. Before anything moves it
+# is 0; later a sampler with few steps and noise between its evaluations may come past a half.
 UNRELATED_AT_FIRST = 0.4
 UNRELATED = 0.8
 TINY = 1e-30
