@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from .location import Evaluations, steps_of
+from .location import Evaluations, nearest, steps_of
 from .notes import Note
 from .schedule import check_schedule, coincide
 
@@ -162,14 +162,17 @@ def _by_step(steps: Sequence[int], items: Iterable[Item]) -> tuple[tuple[Item, .
 
 def _begins_each(schedule: Sequence[float], found: Sequence[float]) -> bool:
     """Whether there is an evaluation at the beginning of each step."""
-    return all(any(coincide(sigma, other) for other in found) for sigma in schedule[1:-1])
+    ascending = [-sigma for sigma in schedule]
+    steps = [nearest(ascending, sigma) for sigma in found]
+    begun = {step for step, sigma in zip(steps, found, strict=True) if coincide(sigma, schedule[step])}
+    return begun.issuperset(range(1, len(schedule) - 1))
 
 
-def _irregular(schedule: Sequence[float], found: Sequence[float], steps: Sequence[int]) -> str | None:
+def _irregular(schedule: Sequence[float], found: Sequence[float], steps: Sequence[int], begins: bool) -> str | None:
     """Why no step-by-step account can be given of evaluations at these sigmas, or None."""
     if any(later > sigma and not coincide(later, sigma) for sigma, later in zip(found, found[1:], strict=False)):
         return "it returns to a sigma it had left"  # heunpp2: shares of no clear step cost it 14 dB
-    if not _begins_each(schedule, found) or len({*steps}) < len(schedule) - 1:
+    if not begins or len({*steps}) < len(schedule) - 1:
         return "its steps are not the schedule's"
     return None
 
@@ -178,11 +181,11 @@ def _known(schedule: Sequence[float], found: Sequence[float], states: Tensor) ->
     """The response from what ``_run`` returns. Raises ValueError where W would not describe the sampler."""
     ones, zeros, carried = states[:, :CONTROL_ROWS].unbind(dim=1)
     weights = states[:, CONTROL_ROWS : CONTROL_ROWS + len(found)]
-    steps = steps_of(schedule, found)
-    irregular, evaluations = _irregular(schedule, found, steps), tuple(zip(found, steps, strict=True))
+    steps, begins = steps_of(schedule, found), _begins_each(schedule, found)
+    irregular, evaluations = _irregular(schedule, found, steps, begins), tuple(zip(found, steps, strict=True))
     if zeros.any():
         points = None if irregular else _by_step(steps, [(sigma, 1.0) for sigma in found])
-        known = evaluations if _begins_each(schedule, found) else None  # it might tell other sigmas than its states'
+        known = evaluations if begins else None  # it might tell other sigmas than its states'
         return EulerResponse(adds_noise=True, points=points, evaluations=known), None
     # A constant answer is a fixed point of every method; where c and W say so too, they are all there is to know.
     off = (ones - 1).abs() + (carried + weights.sum(dim=1) - 1).abs()
@@ -193,7 +196,7 @@ def _known(schedule: Sequence[float], found: Sequence[float], states: Tensor) ->
     if not carried[:-1].all():
         raise ValueError("it drops its state")
     moved = any(abs(c * found[0] - sigma) > CLOSE * sigma for c, sigma in zip(carried.tolist(), found, strict=False))
-    if moved and not _begins_each(schedule, found):  # ipndm_v's states are a little off its own sigmas
+    if moved and not begins:  # ipndm_v's states are a little off its own sigmas
         raise ValueError("it tells the model other sigmas than its states have")
     if irregular:
         return EulerResponse(evaluations=evaluations), _unknown(irregular)

@@ -36,9 +36,9 @@ tie. LPIPS is left out: no package carries its network's weights without a downl
 ## Where the engine was not tuned
 
 `python -m fsampler_research.benchmarks.steering` (`--small`: a few cells) measures our modes beside fewer steps and
-holding on schedules, shifts, guidance scales and a network that no constant of the engine was chosen on: a half of the
-cells is for choosing, the other for reporting. With `--against` an earlier file of results it says what a change of
-the engine did.
+holding over many schedules, shifts, guidance scales and networks, most of which no constant of the engine was chosen
+on: a half of the cells is for choosing, the other for reporting. With `--against` an earlier file of results it says
+what a change of the engine did.
 """
 
 
