@@ -128,7 +128,11 @@ class StepLocator:
     def repeats(self) -> bool:
         """See ``Locator``."""
         last = self.place
-        return self._shares_ends and last is not None and coincide(last.sigma, last.sigma_next)
+        if last is None:
+            return False
+        if last.evaluation == 1:  # may be heun's first corrector; two trajectories show in the first two evaluations
+            return coincide(last.sigma, self.sigmas[1])
+        return self._shares_ends and coincide(last.sigma, last.sigma_next)
 
     def next_place(self, sigma: float) -> Place | Note:
         """See ``Locator``."""

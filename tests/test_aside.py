@@ -4,7 +4,7 @@ import pytest
 import torch
 from comfyui_fsampler.fsampler import Config, Note, SkippingDenoiser, begin, sample
 from comfyui_fsampler.samplers import SOLVERS
-from toys import Counted, heunpp2, noise, problem, schedule
+from toys import Counted, heun, heunpp2, noise, problem, schedule
 
 MODES = ["h2/s2", "adaptive", "balanced", "auto:0.5", "calls:9"]
 NOTE = "the rest of the run is in full: "
@@ -171,6 +171,19 @@ def test_tiles_from_the_middle_of_a_run_on_are_noticed_too(mode):
     turned = torch.cat([x[:, 60:], x[:, :60]], dim=1)
     denoiser(turned, sigmas[9].expand(2))
     assert told(denoiser.finish())[0] in ("unrelated-latents", "sigma-rises")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_first_step_of_nearly_all_the_noise_makes_heuns_corrector_no_other_latent(mode):
+    sigmas, x = [1.0, *torch.logspace(-1.05, -2, 11, dtype=torch.float64).tolist(), 0.0], noise((2, 60, 3), flow=True)
+    picture = noise((2, 60, 3), seed=1)
+
+    def blank_at_first(x, sigma):
+        return picture * (sigma.reshape(-1, 1, 1) < 0.5)
+
+    denoiser = begin(blank_at_first, sigmas, Config.parse(mode), flow=True)
+    heun(denoiser, x, torch.tensor(sigmas))
+    assert {note.code for note in denoiser.finish().notes} <= {"adds-noise"}  # as which such a move may well pass
 
 
 def daemon(model, x, sigmas, amount, since=4):
