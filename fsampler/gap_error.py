@@ -5,6 +5,10 @@ half-log-SNR lambda: its second derivative in sigma is a constant kappa times ``
 factor of a few over a run, where the curvature in sigma itself spans four decades. And an error of the state weighs as
 it would on the VE path ``x0 + sigma noise``: a flow state is that times ``1 - t``. Weighing early errors more was
 tried: docs/measurements.md, "Where errors weigh more".
+
+Toward pure noise both grow without bound. To place a given number of calls that is best all the same: early errors
+change the picture. But an estimate must not read a tiny curvature there off an answer that hardly moved, so it uses the
+finite law (``schedule.decided_level``): docs/measurements.md, "Estimates near pure noise".
 """
 
 import math
@@ -14,7 +18,7 @@ import torch
 from torch import Tensor
 
 from .response import Points
-from .schedule import coincide, ends_open, lambda_slope_squared, signal_level, ve_sigma
+from .schedule import coincide, decided_level, ends_open, lambda_slope_squared, signal_level, ve_sigma
 
 HIGH_CURVATURE = 0.35  # kappa of a strongly curved run or sample (demo, means: .1 at CFG 1, .2 at CFG 2, .7 to 1 at 5)
 UNCORRECTED = 3.0  # weight of a gap up to an open end, which is never corrected
@@ -76,15 +80,18 @@ class GapErrors:
     Ignoring inner evaluations costs 2 to 5 of 39 calls. Points that rise (a sampler that looks ahead and returns) say
     nothing of a gap; one evaluation a step, at its start, stands for them.
 
-    sigmas: the whole schedule. points: the sampler's (``response.Response``), or None. noisy: it adds noise.
+    sigmas: the whole schedule. points: the sampler's (``response.Response``), or None. noisy: it adds noise. finite:
+    by the finite law.
 
     >>> errors = GapErrors((8.0, 6.0, 4.0, 2.0, 1.0, 0.0), None, flow=False, noisy=False)
     >>> errors.squared(torch.tensor([[0]]), torch.tensor([1]), torch.tensor([[2, 3]]), 2)  # step 2 skipped or not
     tensor([[[0.0000, 2.2500]]], dtype=torch.float64)
     """
 
-    def __init__(self, sigmas: Sequence[float], points: Points | None, flow: bool, noisy: bool) -> None:
-        self.sigmas, self.flow, self.noisy = sigmas, flow, noisy
+    def __init__(
+        self, sigmas: Sequence[float], points: Points | None, flow: bool, noisy: bool, finite: bool = False
+    ) -> None:
+        self.sigmas, self.flow, self.noisy, self.finite = sigmas, flow, noisy, finite
         points = points if points and _fall(points) else points_at_starts(sigmas)
         gapped = points[: len(sigmas) - 1 if ends_open(sigmas) else len(sigmas) - 2]  # the last step is in no gap
         self._newest = _floats(step[-1][0] for step in gapped)
@@ -97,6 +104,17 @@ class GapErrors:
             self._places[j, : len(step)] = _floats(self._place_of(sigma) for sigma, _ in step)
             self._weights[j, : len(step)] = _floats(self._weight_of(j, sigma, share) for sigma, share in step)
         self._newest_place = _floats(map(self._place_of, self._newest.tolist()))
+
+    def curvature(self, seen: float, last: int) -> float:
+        """The kappa that a back-test showed (``Situation.curvatures``) as these errors count it.
+
+        last: the newest REAL step before the back-test.
+        """
+        if self.noisy:
+            return seen
+        sigma = float(self._newest[last])
+        steep, ours = (lambda_slope_squared(sigma, self.flow, finite) for finite in (False, self.finite))
+        return seen * steep / ours
 
     def squared(self, before: Tensor, last: Tensor, end: Tensor, furthest: int) -> Tensor:
         """The squared errors of the gaps between the REAL steps ``last [n]`` and ``end [n, E]``: float64 ``[n, B, E]``.
@@ -127,7 +145,7 @@ class GapErrors:
         if self.noisy:
             kept = ve_sigma(following, self.flow) / ve_sigma(here, self.flow)
             return (1 - kept**2) * share * _noisy_slope(sigma, self.flow)
-        return (here / following - 1) * share * lambda_slope_squared(sigma, self.flow)
+        return (here / following - 1) * share * lambda_slope_squared(sigma, self.flow, self.finite)
 
     def _place_of(self, sigma: float) -> float:
         """What a move is measured in: sigma, or its logarithm in VE terms."""
@@ -135,7 +153,8 @@ class GapErrors:
 
     def _scale_of(self, end: int) -> float:
         weight = UNCORRECTED if end == len(self.sigmas) - 1 else 1.0
-        return weight * self.sigmas[end] / signal_level(self.sigmas[end], self.flow)
+        level = decided_level if self.finite else signal_level
+        return weight * self.sigmas[end] / level(self.sigmas[end], self.flow)
 
 
 def _floats(values: Iterable[float]) -> Tensor:

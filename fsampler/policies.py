@@ -145,9 +145,9 @@ def _plan(
     calls: int | None = None,
     thinned: bool = False,
 ) -> Planner:
-    """The plan of a run."""
+    """The plan of a run; without ``calls`` its errors are an estimate's."""
     run = situation.sigmas, situation.points, situation.flow, situation.noisy
-    return situation.planner(*run, changes, windows, longest_gap, calls, thinned)
+    return situation.planner(*run, changes, windows, longest_gap, calls, thinned, calls is None)
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,9 @@ class ErrorControl(Policy):
         """The squared error of the gaps so far, and kappa."""
         real, kappa, spent = situation.real_steps, 0.0, 0.0
         for last, end, cost in zip(real[1:], real[2:], plan.gone(real), strict=False):
-            seen = situation.curvatures.get(end, kappa)
+            seen = kappa
+            if end in situation.curvatures:
+                seen = plan.errors.curvature(situation.curvatures[end], last)
             kappa = 0.0 if last < situation.model_since <= end else max(seen, kappa / 2)
             spent += seen**2 * cost
         return spent, kappa

@@ -4,10 +4,16 @@ A sampler of the probability-flow ODE is linear in its answers, whatever its ord
 ``c_m x + sum_j W_mj denoised_j``, with c_m near ``sigma_m / sigma_0``. W says what an error of answer j has done to the
 state, and which answers move the state by what is wanted although the sampler remembers them (multistep methods) or
 gives some of them no weight (the first of a DPM++ 2S step).
+
+A sampler that remembers one answer (DPM++ 2M, RES 2M) uses an error twice, the second time against the first. What is
+left then, the settled effect, is Euler's while steps are alike, but before a step that is much longer in log sigma many
+times as much.
 """
 
 from __future__ import annotations
 
+import bisect
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -68,7 +74,7 @@ class LinearResponse:
     """Of a sampler that was probed.
 
     schedule: the run's sigmas. sigmas, steps: of its E evaluations. carried, weights: c ``[E + 1]`` and W
-    ``[E + 1][E]``; their last row is the result.
+    ``[E + 1][E]``; their last row is the result. shares: of each evaluation, its effect over Euler's for its step.
     """
 
     adds_noise = False
@@ -83,9 +89,15 @@ class LinearResponse:
     ) -> None:
         self.steps, self.carried, self.weights = steps, carried, weights
         self.starts = [schedule[step] for step in steps]
-        self.shares = [self._share(evaluation) for evaluation in range(len(sigmas))]
         self.evaluations: Evaluations | None = tuple(zip(sigmas, steps, strict=True))
-        self.points: Points | None = _by_step(steps, zip(sigmas, self.shares, strict=True))
+        settled = self._settled(schedule, sigmas)
+        self.shares = settled or [self._share(evaluation) for evaluation in range(len(sigmas))]
+        # What settles is in between in the states that the model sees: no step counts as less than Euler's.
+        stages = Counter(steps)
+        planned = [
+            max(abs(share), 1.0) if stages[step] == 1 else share for share, step in zip(self.shares, steps, strict=True)
+        ]
+        self.points: Points | None = _by_step(steps, zip(sigmas, planned, strict=True))
 
     def _share(self, evaluation: int) -> float:
         """An evaluation's share of its step, by the weights of the step's answers at its end."""
@@ -93,8 +105,24 @@ class LinearResponse:
         end = self.weights[inside[-1] + 1]
         return end[evaluation] / sum(end[j] for j in inside)
 
+    def _settled(self, schedule: Sequence[float], sigmas: Sequence[float]) -> list[float] | None:
+        """The shares once the sampler has forgotten the answers; None where it remembers more than one step's."""
+        shares, pairs = [], enumerate(zip(self.steps, self.steps[1:], strict=False), 1)
+        begin = [j for j, (before, step) in pairs if step > before and coincide(sigmas[j], schedule[step])]
+        for evaluation, step in enumerate(self.steps):
+            first = bisect.bisect_right(begin, evaluation)
+            effects = [
+                self.weights[m][evaluation] / (self.carried[m] * sigmas[0]) for m in begin[first : first + MEMORY + 1]
+            ]
+            forgotten = effects[1:] or effects  # what the last steps leave is not remembered by any other
+            if forgotten and max(forgotten) - min(forgotten) > CLOSE * max(map(abs, forgotten)):
+                return None
+            euler = 1 / schedule[step + 1] - 1 / schedule[step] if schedule[step + 1] else 0.0
+            shares.append(forgotten[0] / euler if forgotten and euler else self._share(evaluation))
+        return shares
+
     def effect(self, evaluation: int, sigma: float, sigma_next: float) -> float:
-        """``EulerResponse``'s for the whole step, shared out among its evaluations."""
+        """``EulerResponse``'s for the whole step, shared out among its evaluations, as it settles."""
         return self.shares[evaluation] * (1 / sigma_next - 1 / self.starts[evaluation])
 
     def correction(self, evaluation: int, sigma: float, sigma_next: float) -> tuple[float, ...]:

@@ -217,6 +217,12 @@ OWN = (
         OURS,
     ),
     Constant(
+        "schedule.UNDECIDED",
+        "VE sigma",
+        "Above it the law of the auto modes' estimates levels off.",
+        AUTO,
+    ),
+    Constant(
         "gap_error.UNCORRECTED",
         "factor",
         "How much more a gap up to an open end weighs in a plan, since it is never corrected.",

@@ -2,7 +2,6 @@
 
 import atexit
 import functools
-from pathlib import Path
 
 from ...demo.comfyui import checkout
 from ..versus.link import Worker
@@ -25,7 +24,7 @@ def worker(log):
 class ComfyRuns:
     """``runs.Runs``, there."""
 
-    def __init__(self, problem, log=Path("out/steering_comfyui.log")):
+    def __init__(self, problem, log):
         self.problem, self.log = problem, log
 
     def full(self, steps=None, only=slice(None)):

@@ -5,6 +5,7 @@ image of its batch. What does not depend on the engine is kept in a folder from 
 run's latents, and the scores of fewer steps and of holding (by the steps that were called).
 """
 
+import functools
 import hashlib
 import json
 import os
@@ -59,7 +60,9 @@ def measure(cell, modes, images, seed, folder, runs=None):
     """The rows of a cell, one a mode. ``runs`` makes them (``Runs``, or ``ComfyRuns`` where the sampler is ComfyUI's).
     Raises FloatingPointError for a full run in numbers that are none."""
     problem = Problem(cell, images, seed)
-    runs = runs or (ComfyRuns if cell.sampler in COMFY_SAMPLERS else Runs)
+    if runs is None:
+        theirs = functools.partial(ComfyRuns, log=folder / "comfyui.log")
+        runs = theirs if cell.sampler in COMFY_SAMPLERS else Runs
     made, kept = runs(problem), Kept(folder, problem)
     full = kept.full(made.full)
     if not torch.isfinite(full).all():
