@@ -31,7 +31,7 @@ CONTROL_ROWS = 3  # rows of a probe that belong to no evaluation
 CLOSE = 1e-3  # what float32 and a last sigma near 0 leave of an exact equality
 SETBACKS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
-Points = tuple[tuple[tuple[float, float], ...], ...]  # of each step, its evaluations: (sigma, share of its effect)
+Points = tuple[tuple[tuple[float, float], ...], ...]  # of each step, its evaluations: (sigma, effect over Euler's)
 Item = TypeVar("Item")
 
 
@@ -39,7 +39,7 @@ class Response(Protocol):
     """What is known of a sampler.
 
     adds_noise: it is known to add noise. evaluations: those of the whole run, as ``(sigma, step)``. points: of each
-    step, the evaluations as ``(sigma, share of the step's effect)``. Both are None where they are not known.
+    step, the evaluations as ``(sigma, its effect over Euler's for the step)``. Both are None where they are not known.
     """
 
     adds_noise: bool
