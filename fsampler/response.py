@@ -173,10 +173,15 @@ def probe(
         return _known(schedule, found, states)
     except SETBACKS as error:
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-        return EulerResponse(), _unknown(f"{kind}{error}")
+        return unknown(f"{kind}{error}")
 
 
-def _unknown(why: str) -> Note:
+def unknown(why: str) -> tuple[Response, Note]:
+    """As ``probe`` where it could not be known: the ``EulerResponse``, and the note that says why."""
+    return EulerResponse(), _why_unknown(why)
+
+
+def _why_unknown(why: str) -> Note:
     return Note("sampler-unknown", f"sampler not rehearsed, corrected as a one-step method: {why}")
 
 
@@ -227,7 +232,7 @@ def _known(schedule: Sequence[float], found: Sequence[float], states: Tensor) ->
     if moved and not begins:  # ipndm_v's states are a little off its own sigmas
         raise ValueError("it tells the model other sigmas than its states have")
     if irregular:
-        return EulerResponse(evaluations=evaluations), _unknown(irregular)
+        return EulerResponse(evaluations=evaluations), _why_unknown(irregular)
     return LinearResponse(schedule, found, steps, carried.tolist(), weights.tolist()), None
 
 
@@ -254,6 +259,10 @@ class _Answers:
         return getattr(self._model, name)
 
 
+def _unseen(_progress: object) -> None:
+    """The callback: a probe shows nothing, but samplers of other packs count on being given one."""
+
+
 @torch.no_grad()
 def _run(
     solver: Callable[..., Tensor],
@@ -268,5 +277,5 @@ def _run(
     x = torch.zeros(CONTROL_ROWS + MAX_STAGES * len(schedule), *[1] * (dimensions - 1))
     x[0] = x[2] = 1
     with torch.random.fork_rng(devices=[]):
-        last = solver(answers, x, sigmas, extra_args=extra_args, callback=None, disable=True, **options)
+        last = solver(answers, x, sigmas, extra_args=extra_args, callback=_unseen, disable=True, **options)
     return answers._sigmas, torch.stack([*answers._states, last.flatten()])

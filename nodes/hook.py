@@ -5,8 +5,6 @@ sees every such call, whatever the guider, the sampler node or the sampler, and 
 """
 
 import contextlib
-import functools
-import inspect
 import logging
 from collections import deque
 
@@ -16,16 +14,16 @@ from comfy.model_sampling import CONST
 from comfy.patcher_extension import WrappersMP
 from comfy.samplers import KSamplerX0Inpaint
 
-from ..fsampler import FullRun, Note, begin, probe
+from ..fsampler import FullRun, Note, begin
 from .caches import other_caches
 from .changes import guidance, model_changes
 from .memory import Memory
 from .refusals import why_in_full, why_wrapped_in_full
+from .rehearsal import rehearsal
 from .stretch import stretch
 
 logger = logging.getLogger(__name__)
 KEY = "fsampler"
-PROBED = ("comfy.", __package__.rpartition(".")[0])  # core's samplers and ours: functions of their arguments alone
 BOTH_SKIP = "FSampler: model and sampler both skip; the model's mode is used"
 
 
@@ -152,7 +150,7 @@ def skipping(guider, sampler, sigmas, extra_args, config, reports, model=None):
         behind = KSamplerX0Inpaint(guider, schedule) if model is None else model
         probing = None  # it would run over all that is given
         if len(schedule) == len(given):
-            probing = _probing(sampler, behind, schedule, x.ndim, {**extra_args, "model_options": {**base_options}})
+            probing = rehearsal(sampler, behind, schedule, x.ndim, {**extra_args, "model_options": base_options})
         return begin(asked, schedule, made, probing, flow=flow, changes=changes)
 
     proxy = Guider(guider, start, reports) if model is None else StandIn(model, guider, start, reports)
@@ -163,32 +161,6 @@ def skipping(guider, sampler, sigmas, extra_args, config, reports, model=None):
             _report(run.finish(), guider, reports)
     finally:
         vars(proxy).update(_run=None, _start=None, _memory=None)
-
-
-def _probing(sampler, model, schedule, dimensions, extra_args):
-    """The probe of a SAMPLER; None where the function behind it is not known to leave nothing behind."""
-    solver = getattr(sampler, "sampler_function", None)
-    if not _written_in(solver).startswith(PROBED):
-        return None
-    return functools.partial(
-        probe,
-        solver,
-        schedule,
-        dimensions,
-        model=model,
-        extra_args=extra_args,
-        solver_options=sampler.extra_options,
-    )
-
-
-def _written_in(function):
-    """The module whose code a function is; "" for other callables.
-
-    Its ``__module__`` does not tell: ``functools.wraps`` gives core's to another pack's function around core's.
-    """
-    while inspect.isfunction(function) and function.__globals__["__name__"] == torch.utils._contextlib.__name__:
-        function = function.__wrapped__  # decorated with torch.no_grad()
-    return function.__globals__["__name__"] if inspect.isfunction(function) else ""
 
 
 def _report(report, guider, reports):
