@@ -45,6 +45,11 @@ class Config:
         return self.options.correct
 
     @property
+    def guided(self) -> bool:
+        """Whether predictions make use of what the model says of its guidance."""
+        return self.options.stabilizer == "trend" and self.predictor is None
+
+    @property
     def never_skips(self) -> bool:
         """Mode off: the run is passed through untouched."""
         return isinstance(self.policy, Never)

@@ -14,6 +14,7 @@ from .config import Config
 from .decisions import Decisions
 from .forecast import Forecast
 from .full_run import FullRun
+from .guidance import taken_from
 from .knowledge import Knowledge
 from .location import Place, locator
 from .measure import Measured, Sums, read_previous
@@ -38,7 +39,9 @@ class Answer:
 class SkippingDenoiser:
     """Wraps ``model`` for one run over ``sigmas``; use it where the sampler would use the model, then ``finish()``.
 
-    model: ``(x [B, ...], sigma [B] or 0-d, **extra) -> denoised [B, ...]``.
+    model: ``(x [B, ...], sigma [B] or 0-d, **extra) -> denoised [B, ...]``. Under classifier-free guidance it may say
+    what guidance did: with an attribute ``guidance_difference``, which it sets at every call to the conditional answer
+    less the unconditional one, both as denoised ``[B, ...]``, or to None. The run takes it, and predicts with it.
     sigmas: the schedule, ``steps + 1`` values, strictly decreasing, read once.
     config: a ``Config`` that may skip; ``run.FullRun`` is for the others.
     flow: sigma is flow time; None reads it off the schedule (``schedule.is_flow``).
@@ -159,7 +162,8 @@ class SkippingDenoiser:
         if place.sigma <= 0:
             return Answer(said, place, decision)  # nothing follows that could use it
         denoised = said.to(query.state.dtype)
-        self.known, self.pending, delta = self.known.observed(query.state, denoised, place)
+        guidance = taken_from(self.model, denoised)
+        self.known, self.pending, delta = self.known.observed(query.state, denoised, place, guidance)
         return self._answer(denoised, said.dtype, place, decision, delta)
 
     def _answer(

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from .config import Config
 from .gap_error import HIGH_CURVATURE, denoised_change
+from .guidance import GuidanceTerm
 from .history import History, usable_order
 from .measure import Sums, dot, norm, rms
 from .noise import FirstAnswer, innovation, noise_in
@@ -41,6 +42,8 @@ class Forecaster:
         capacity = max(self.predictor.capacity, 3 if config.policy.needs_gate else 2)
         self.history = History(self._parameterization(), capacity, config.nodes)
         self.first_curvature: Tensor | None = None
+        guided = config.guided and self.history.parameterization == "epsilon"
+        self.guidance = GuidanceTerm(flow) if guided else None
 
     def _parameterization(self) -> str:
         return "epsilon" if self.config.space == "auto" else self.config.space
@@ -53,7 +56,10 @@ class Forecaster:
         """What a SKIP at the query would use; None while fewer than 2 REAL values are known."""
         if len(self.history) < 2:
             return None
-        return Forecast(self.predictor.value(self._readable(query), query), self.history.parameterization)
+        value = self.predictor.value(self._readable(query), query)
+        if self.guidance is not None:
+            value = self.guidance.applied(value, query.sigma, self.history.newest)
+        return Forecast(value, self.history.parameterization)
 
     def _readable(self, query: Query) -> History:
         """The history as predictions read it."""
@@ -79,19 +85,27 @@ class Forecaster:
         """
         seen, curvature = BackTest(state, sigma, denoised, value), None
         if self.history.entries and self.history.all_above(sigma):
-            newest = self.history.newest
-            trend = self._polynomial(sigma)
-            seen = replace(
-                seen,
-                change=value - newest.value,
-                trend=None if trend is None else trend.sub_(newest.value),
-                high_curvature=None if self.first_curvature is None else self.first_curvature >= HIGH_CURVATURE,
-            )
+            seen = self._seen(seen)
         self.predictor.learn(self.history, seen)
         if seen.change is not None:
             curvature = self._curvature(seen, seen.change)
             self.first_curvature = curvature if self.first_curvature is None else self.first_curvature
         return curvature
+
+    def _seen(self, seen: BackTest) -> BackTest:
+        """The back-test with what the history says of it."""
+        newest, trend = self.history.newest, self._polynomial(seen.sigma)
+        change = seen.value - newest.value
+        if trend is not None:
+            trend.sub_(newest.value)
+            if self.guidance is not None:
+                change = self.guidance.unexplained(change, trend, seen.sigma, newest.sigma)
+        return replace(
+            seen,
+            change=change,
+            trend=trend,
+            high_curvature=None if self.first_curvature is None else self.first_curvature >= HIGH_CURVATURE,
+        )
 
     def _polynomial(self, sigma: float) -> Tensor | None:
         order = usable_order(self.config.order, len(self.history))
@@ -103,14 +117,30 @@ class Forecaster:
         if seen.trend is None:
             return None
         older, newer = (entry.sigma for entry in self.history.entries[-2:])
-        miss = rms(change.sub_(seen.trend)) / rms(seen.denoised).clamp_min(TINY)
+        missed = change.sub_(seen.trend)
+        if self.guidance is not None:
+            missed = self.guidance.with_explained(missed)  # the curve bends as it does, whatever explains it
+        miss = rms(missed) / rms(seen.denoised).clamp_min(TINY)
         divided = miss / ((newer - seen.sigma) * (older - seen.sigma))
         in_epsilon = divided if self.history.parameterization == "epsilon" else divided / seen.sigma
         return in_epsilon / lambda_slope_squared(newer, self.flow)
 
-    def remember(self, state: Tensor, sigma: float, denoised: Tensor, value: Tensor, step_begins: float) -> None:
-        """Take a REAL evaluation into the history; ``step_begins`` is the sigma at which its step begins."""
+    def remember(
+        self,
+        state: Tensor,
+        sigma: float,
+        denoised: Tensor,
+        value: Tensor,
+        step_begins: float,
+        guidance: Tensor | None = None,
+    ) -> None:
+        """Take a REAL evaluation into the history.
+
+        step_begins: the sigma at which its step begins. guidance: ``GuidanceTerm.see``'s.
+        """
         self.history.append(sigma, value, step_begins)
+        if self.guidance is not None:
+            self.guidance.see(guidance, sigma)
 
 
 class NoisyForecaster(Forecaster):
@@ -142,6 +172,14 @@ class NoisyForecaster(Forecaster):
         moved = rms(change) / rms(seen.denoised).clamp_min(TINY)
         return moved / denoised_change(seen.sigma, self.history.newest.sigma, self.flow)
 
-    def remember(self, state: Tensor, sigma: float, denoised: Tensor, value: Tensor, step_begins: float) -> None:
+    def remember(
+        self,
+        state: Tensor,
+        sigma: float,
+        denoised: Tensor,
+        value: Tensor,
+        step_begins: float,
+        guidance: Tensor | None = None,
+    ) -> None:
         super().remember(state, sigma, denoised, value, step_begins)
         self.noise = noise_in(state, denoised, sigma, self.flow)

@@ -150,9 +150,12 @@ class Knowledge:
         correction = self.correction.skipped(forecast.parameterization, forecast.value, place)
         return replace(self, correction=correction)
 
-    def observed(self, state: Tensor, denoised: Tensor, place: Place) -> tuple[Knowledge, Sums, Tensor | None]:
+    def observed(
+        self, state: Tensor, denoised: Tensor, place: Place, guidance: Tensor | None = None
+    ) -> tuple[Knowledge, Sums, Tensor | None]:
         """After a REAL evaluation, where the model answered ``denoised [B, ...]`` at ``state [B, ...]``.
 
+        guidance: what the model said of that answer's guidance (``guidance.taken_from``).
         Returns also ``PreviousFigures`` on the device, and how far the state is off after a gap, ``[B, ...]``, or None.
         """
         # The difference is 0, or nan where the answer is not finite: a third of the passes of isfinite.
@@ -165,7 +168,7 @@ class Knowledge:
             gain = forecaster.predictor.trend_gain
             value = value + value_shift(history.parameterization, delta, place.sigma, gain)
         value = value.clone() if value is denoised else value  # the model may answer in the same tensor again
-        forecaster.remember(state, place.sigma, denoised, value, self.sigmas[place.step])
+        forecaster.remember(state, place.sigma, denoised, value, self.sigmas[place.step], guidance)
         first = self._watched(denoised, value, place)
         known = replace(self, correction=self.correction.closed(), first_answer=first)
         return known, (nonfinite,) if curvature is None else (nonfinite, curvature), delta

@@ -30,6 +30,18 @@ def rms(a: Tensor) -> Tensor:
     return norm(a) / math.sqrt(a[0].numel())
 
 
+def alignment(change: Tensor, trend: Tensor) -> Tensor:
+    """The share of ``change`` that lies along ``trend``, the squared cosine of their angle, with the cosine's sign.
+
+    ``[B, 1, ..., 1]`` for inputs ``[B, ...]``; 0 where one of them is 0.
+
+    >>> alignment(torch.tensor([[1.0, 1.0]]), torch.tensor([[-2.0, 0.0]]))
+    tensor([[-0.5000]])
+    """
+    cosine = dot(change, trend) / (norm(change) * norm(trend)).clamp_min(torch.finfo(change.dtype).tiny)
+    return cosine * cosine.abs()
+
+
 def weighted_sum(values: Sequence[Tensor], weights: Sequence[float | Tensor]) -> Tensor:
     """``sum_i weights[i] * values[i]``, a new tensor; the last weight is what the others leave of 1."""
     *others, last = values

@@ -19,8 +19,9 @@ class BackTest:
     """A REAL evaluation, seen by what was remembered before it; all tensors ``[B, ...]``.
 
     state, sigma, denoised: the question and the model's answer. value: the answer in the history's parameterization.
-    change: value minus the newest REAL value before; trend: the change that the plain polynomial predicted. Both are
-    None where the history holds too little or this sigma is not below all of it.
+    change: value minus the newest REAL value before, less what guidance explains of it (``guidance.GuidanceTerm``);
+    trend: the change that the plain polynomial predicted. Both are None where the history holds too little or this
+    sigma is not below all of it.
     high_curvature: ``[B, 1, ..., 1]``, the samples that the run's first back-test found strongly curved, or None.
     """
 

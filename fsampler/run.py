@@ -38,7 +38,7 @@ def sample(
     """Sample from ``x [B, ...]`` over ``sigmas``; returns ``(x at the last sigma [B, ...], Report)``.
 
     solver: any sampler in k-diffusion's signature; ``samplers.SOLVERS`` has ours.
-    model: ``(x, sigma [B], **extra_args) -> denoised``.
+    model: ``(x, sigma [B], **extra_args) -> denoised``; it may say what guidance did (``SkippingDenoiser``).
     mode: a mode text or a ``Config``; None is the default mode.
     extra_args, callback: the solver's, of k-diffusion's signature; solver_options: what else it takes (eta).
     options: ``Config.parse``'s, among them ``policy`` (decides in place of the mode's own) and ``predictor`` (makes the

@@ -17,6 +17,7 @@ from comfy.samplers import KSamplerX0Inpaint
 from ..fsampler import FullRun, Note, begin
 from .caches import other_caches
 from .changes import guidance, model_changes
+from .guided import Guided
 from .memory import Memory
 from .refusals import why_in_full, why_wrapped_in_full
 from .rehearsal import rehearsal
@@ -151,7 +152,8 @@ def skipping(guider, sampler, sigmas, extra_args, config, reports, model=None):
         probing = None  # it would run over all that is given
         if len(schedule) == len(given):
             probing = rehearsal(sampler, behind, schedule, x.ndim, {**extra_args, "model_options": base_options})
-        return begin(asked, schedule, made, probing, flow=flow, changes=changes)
+        called = Guided(guider) if model is None else model
+        return begin(called, schedule, made, probing, flow=flow, changes=changes)
 
     proxy = Guider(guider, start, reports) if model is None else StandIn(model, guider, start, reports)
     try:

@@ -40,32 +40,41 @@ def load_network(path=WEIGHTS, device="cpu"):
 
 
 class Denoiser:
-    """``model(x [B, 3, 64, 64], sigma [B]) -> denoised``, classifier-free guidance included, counting its calls."""
+    """``model(x [B, 3, 64, 64], sigma [B]) -> denoised``, classifier-free guidance included, counting its calls.
+
+    guidance_difference: of the newest answer, the conditional one less the unconditional one; None at cfg 1.
+    """
 
     def __init__(self, network, labels, prediction="flow", cfg=2.0):
         self.network, self.labels, self.prediction, self.cfg = network, labels, prediction, cfg
         self.calls = 0
+        self.guidance_difference = None
 
     @torch.no_grad()
     def __call__(self, x, sigma):
         self.calls += 1
         sigma = sigma.to(x).reshape(-1, 1, 1, 1).expand(x.shape[0], 1, 1, 1)
         if self.prediction == "flow":
-            return x - sigma * self._velocity(x, sigma)
+            velocity, guided = self._velocity(x, sigma)
+            self.guidance_difference = guided if guided is None else -sigma * guided
+            return x - sigma * velocity
         state, t = x / (1 + sigma), sigma / (1 + sigma)
-        velocity = self._velocity(state, t)
+        velocity, guided = self._velocity(state, t)
+        self.guidance_difference = guided if guided is None else -t * guided
         if self.prediction == "eps":  # eps = state + (1 - t) v
             return x - sigma * (state + (1 - t) * velocity)
         return state - t * velocity  # v-prediction reaches x0 without the large x - sigma eps
 
     def _velocity(self, state, t):
+        """The velocity, and the conditional one less the unconditional one; None at cfg 1."""
         state, t = state.contiguous(memory_format=torch.channels_last), t.flatten()
         if self.cfg == 1:
-            return self.network(state, t, self.labels)
+            return self.network(state, t, self.labels), None
         unconditional = torch.full_like(self.labels, UNCONDITIONAL)
         pair = self.network(torch.cat([state, state]), torch.cat([t, t]), torch.cat([self.labels, unconditional]))
         conditional, unconditional = pair.chunk(2)
-        return unconditional + self.cfg * (conditional - unconditional)
+        difference = conditional - unconditional
+        return unconditional + self.cfg * difference, difference
 
 
 def start(count, seed, prediction, sigma_max):
