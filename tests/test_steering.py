@@ -56,6 +56,17 @@ def test_what_is_left_out_changes_nothing_else():
     )
 
 
+def test_the_guidance_term_can_be_left_out():
+    cell = Cell("mixture", "flow", "simple", 1.0, "euler", 5.0, 20)
+    told, untold = (problem.Problem(cell, 1, 0, told) for told in (True, False))
+    answers = []
+    for one in (told, untold):
+        model, x = one.begin(1.0)
+        answers.append(model(x, torch.tensor([1.0])))
+        assert (getattr(model, "guidance_difference", None) is not None) == one.told
+    assert torch.equal(*answers)
+
+
 # -- runs --------------------------------------------------------------------------------------------------------------
 
 
@@ -215,7 +226,7 @@ def command(monkeypatch, tmp_path, capsys):
     cells, asked = [CELL, CELL._replace(cfg=3.0), CELL._replace(cfg=5.0)], []
 
     def measured(todo, _jobs):
-        for cell, modes, images, _seed, _cache in todo:
+        for cell, modes, images, _seed, _cache, _told in todo:
             asked.append((cell, tuple(modes), images))
             yield [made_up(cell, mode, images=images) for mode in modes]
 

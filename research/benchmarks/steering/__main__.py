@@ -47,6 +47,7 @@ def parser():
     made.add_argument("--modes", help=names.replace("%", "%%"))
     made.add_argument("--out", type=pathlib.Path, default=pathlib.Path("out/steering.jsonl"))
     made.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("out/steering_cache"))
+    made.add_argument("--untold", action="store_true", help="models do not say what guidance did (another --out!)")
     made.add_argument("--against", type=pathlib.Path, help="an earlier --out: print what has changed since")
     made.add_argument("--jobs", type=int, default=2, help="processes, each with one thread (2)")
     made.add_argument("--report", action="store_true", help="only tables, from what is there")
@@ -87,7 +88,7 @@ def run(cells, modes, args, images, results):
     for cell in cells:
         label = {"cell": cell.name, "images": images, "seed": args.seed}
         missing = [mode for mode in modes if results.get({**label, "mode": mode}) is None]
-        todo += [(cell, missing, images, args.seed, args.cache)] if missing else []
+        todo += [(cell, missing, images, args.seed, args.cache, not args.untold)] if missing else []
     now = engine()
     with tqdm(total=len(todo), unit="cell", smoothing=0.1) as bar:
         for rows in measured(todo, args.jobs):

@@ -39,6 +39,6 @@ class ComfyRuns:
 
     def _make(self, what, given, only):
         problem = self.problem
-        named = {"cell": problem.cell, "images": problem.images, "seed": problem.seed}
+        named = {"cell": problem.cell, "images": problem.images, "seed": problem.seed, "told": problem.told}
         message = {**named, "what": what, "given": given, "only": (only.start, only.stop)}
         return worker(self.log).ask(message, f"{problem.cell.name}, {what} {given}")

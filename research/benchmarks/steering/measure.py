@@ -56,10 +56,13 @@ class Kept:
         os.replace(part, self.scores)
 
 
-def measure(cell, modes, images, seed, folder, runs=None):
-    """The rows of a cell, one a mode. ``runs`` makes them (``Runs``, or ``ComfyRuns`` where the sampler is ComfyUI's).
-    Raises FloatingPointError for a full run in numbers that are none."""
-    problem = Problem(cell, images, seed)
+def measure(cell, modes, images, seed, folder, told=True, runs=None):
+    """The rows of a cell, one a mode.
+
+    told: ``Problem``'s. runs: makes them (``Runs``, or ``ComfyRuns`` where the sampler is ComfyUI's). Raises
+    FloatingPointError for a full run in numbers that are none.
+    """
+    problem = Problem(cell, images, seed, told)
     if runs is None:
         theirs = functools.partial(ComfyRuns, log=folder / "comfyui.log")
         runs = theirs if cell.sampler in COMFY_SAMPLERS else Runs

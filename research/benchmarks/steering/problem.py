@@ -37,10 +37,13 @@ def _galaxy_sampling():
 
 
 class Problem:
-    """Some images of a cell: its denoisers and the states they start from. Image i depends on the seed and i alone."""
+    """Some images of a cell: its denoisers and the states they start from. Image i depends on the seed and i alone.
 
-    def __init__(self, cell, images, seed):
-        self.cell, self.images, self.seed = cell, images, seed
+    told: the denoisers say what guidance did.
+    """
+
+    def __init__(self, cell, images, seed, told=True):
+        self.cell, self.images, self.seed, self.told = cell, images, seed, told
 
     def sigmas(self, steps=None):
         """The schedule of the full run, or of one with another number of steps."""
@@ -59,7 +62,8 @@ class Problem:
             return galaxy.GalaxyDenoiser(network(GALAXY)), x[only]
         labels, x = start(self.images, self.seed, cell.prediction, sigma_max)
         labels = (labels * STRIDE + self.seed) % len(CLASSES)
-        return Denoiser(network(cell.network), labels[only], cell.prediction, cell.cfg), x[only]
+        model = Denoiser(network(cell.network), labels[only], cell.prediction, cell.cfg)
+        return model if self.told else functools.partial(model), x[only]  # of a partial no attribute shows
 
     def pixels(self, latents, full):
         """Final latents as images in [0, 1]; those of galaxies over the range of the full run's image."""

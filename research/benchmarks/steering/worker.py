@@ -68,10 +68,10 @@ def solver(cell):
     return {"uni_pc": uni_pc, "res_multistep": res_multistep, "er_sde": er_sde}[cell.sampler]
 
 
-def perform(cell, images, seed, what, given, only, path):
+def perform(cell, images, seed, told, what, given, only, path):
     """Make a run, write its latents, and say what else is known of it."""
     cell = Cell(*cell)
-    runs = Runs(Problem(cell, images, seed), solver(cell))
+    runs = Runs(Problem(cell, images, seed, told), solver(cell))
     made = getattr(runs, what)(given, slice(*only))
     save_file({"latents": (made.latents if isinstance(made, Ours) else made).contiguous()}, path)
     return {"kinds": made.kinds} if isinstance(made, Ours) else {}
