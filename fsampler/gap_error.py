@@ -21,6 +21,7 @@ from .response import Points
 from .schedule import coincide, decided_level, ends_open, lambda_slope_squared, signal_level, ve_sigma
 
 HIGH_CURVATURE = 0.35  # kappa of a strongly curved run or sample (demo, means: .1 at CFG 1, .2 at CFG 2, .7 to 1 at 5)
+AMPLIFIED = 0.5  # of a share above 1: what counts of it where calls are placed
 UNCORRECTED = 3.0  # weight of a gap up to an open end, which is never corrected
 NOISY_EXPONENT = 0.75  # of sigma, in ``denoised_change``
 
@@ -75,6 +76,9 @@ class GapErrors:
 
     Where the sampler adds noise: ``sum_j (1 - (sigma_{j+1} / sigma_j)^2) sum_k share_k denoised_change_k``, VE sigmas:
     an ancestral step forgets that much of its state. There is no correction, and no curvature to see.
+
+    A share above 1 is an answer that a multistep sampler amplifies. An estimate counts all of it, the placing of a number
+    of calls half: docs/measurements.md, "What a sampler makes of an error".
 
     A sampler of two evaluations a step has seen the next step's sigma or what is near it, so its gaps leave less.
     Ignoring inner evaluations costs 2 to 5 of 39 calls. Points that rise (a sampler that looks ahead and returns) say
@@ -142,6 +146,8 @@ class GapErrors:
 
     def _weight_of(self, step: int, sigma: float, share: float) -> float:
         here, following = self.sigmas[step], self.sigmas[step + 1]
+        if not self.finite:
+            share = max(AMPLIFIED * share, min(share, 1.0))
         if self.noisy:
             kept = ve_sigma(following, self.flow) / ve_sigma(here, self.flow)
             return (1 - kept**2) * share * _noisy_slope(sigma, self.flow)

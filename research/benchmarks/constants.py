@@ -247,6 +247,12 @@ OWN = (
         AUTO,
     ),
     Constant(
+        "gap_error.AMPLIFIED",
+        "share",
+        "What counts, where `calls:N` places calls, of a share above 1: an answer that the sampler amplifies.",
+        ("calls",),
+    ),
+    Constant(
         "gap_error.UNCORRECTED",
         "factor",
         "How much more a gap up to an open end weighs in a plan, since it is never corrected.",
