@@ -77,8 +77,8 @@ class GapErrors:
     Where the sampler adds noise: ``sum_j (1 - (sigma_{j+1} / sigma_j)^2) sum_k share_k denoised_change_k``, VE sigmas:
     an ancestral step forgets that much of its state. There is no correction, and no curvature to see.
 
-    A share above 1 is an answer that a multistep sampler amplifies. An estimate counts all of it, the placing of a number
-    of calls half: docs/measurements.md, "What a sampler makes of an error".
+    A share above 1 is an answer that a multistep sampler amplifies. An estimate counts all of it, and half of it counts
+    where a number of calls is placed: docs/measurements.md, "What a sampler makes of an error".
 
     A sampler of two evaluations a step has seen the next step's sigma or what is near it, so its gaps leave less.
     Ignoring inner evaluations costs 2 to 5 of 39 calls. Points that rise (a sampler that looks ahead and returns) say
