@@ -41,7 +41,7 @@ class SkippingDenoiser:
 
     model: ``(x [B, ...], sigma [B] or 0-d, **extra) -> denoised [B, ...]``. Under classifier-free guidance it may say
     what guidance did: with an attribute ``guidance_difference``, which it sets at every call to the conditional answer
-    less the unconditional one, both as denoised ``[B, ...]``, or to None. The run takes it, and predicts with it.
+    less the unconditional one, both as denoised ``[B, ...]``, or to None. The run takes it, and its memory with it.
     sigmas: the schedule, ``steps + 1`` values, strictly decreasing, read once.
     config: a ``Config`` that may skip; ``run.FullRun`` is for the others.
     flow: sigma is flow time; None reads it off the schedule (``schedule.is_flow``).

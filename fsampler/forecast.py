@@ -78,9 +78,12 @@ class Forecaster:
         """What the paper's gate needs: ``measure.GateFigures`` on the device; None before three REAL values."""
         return gate_sums(self.history, query)
 
-    def back_test(self, state: Tensor, sigma: float, denoised: Tensor, value: Tensor) -> Tensor | None:
+    def back_test(
+        self, state: Tensor, sigma: float, denoised: Tensor, value: Tensor, guidance: Tensor | None = None
+    ) -> Tensor | None:
         """Learn from a REAL evaluation what could have been predicted of it.
 
+        guidance: ``GuidanceTerm.see``'s; of no use before the old one has been judged, and of none to the history.
         Returns the curvature seen, ``[B, 1, ..., 1]``, in the unit of ``gap_error``; None where nothing could be.
         """
         seen, curvature = BackTest(state, sigma, denoised, value), None
@@ -90,6 +93,8 @@ class Forecaster:
         if seen.change is not None:
             curvature = self._curvature(seen, seen.change)
             self.first_curvature = curvature if self.first_curvature is None else self.first_curvature
+        if self.guidance is not None:
+            self.guidance.see(guidance, sigma)
         return curvature
 
     def _seen(self, seen: BackTest) -> BackTest:
@@ -125,22 +130,9 @@ class Forecaster:
         in_epsilon = divided if self.history.parameterization == "epsilon" else divided / seen.sigma
         return in_epsilon / lambda_slope_squared(newer, self.flow)
 
-    def remember(
-        self,
-        state: Tensor,
-        sigma: float,
-        denoised: Tensor,
-        value: Tensor,
-        step_begins: float,
-        guidance: Tensor | None = None,
-    ) -> None:
-        """Take a REAL evaluation into the history.
-
-        step_begins: the sigma at which its step begins. guidance: ``GuidanceTerm.see``'s.
-        """
+    def remember(self, state: Tensor, sigma: float, denoised: Tensor, value: Tensor, step_begins: float) -> None:
+        """Take a REAL evaluation into the history; ``step_begins`` is the sigma at which its step begins."""
         self.history.append(sigma, value, step_begins)
-        if self.guidance is not None:
-            self.guidance.see(guidance, sigma)
 
 
 class NoisyForecaster(Forecaster):
@@ -172,14 +164,6 @@ class NoisyForecaster(Forecaster):
         moved = rms(change) / rms(seen.denoised).clamp_min(TINY)
         return moved / denoised_change(seen.sigma, self.history.newest.sigma, self.flow)
 
-    def remember(
-        self,
-        state: Tensor,
-        sigma: float,
-        denoised: Tensor,
-        value: Tensor,
-        step_begins: float,
-        guidance: Tensor | None = None,
-    ) -> None:
+    def remember(self, state: Tensor, sigma: float, denoised: Tensor, value: Tensor, step_begins: float) -> None:
         super().remember(state, sigma, denoised, value, step_begins)
         self.noise = noise_in(state, denoised, sigma, self.flow)

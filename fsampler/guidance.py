@@ -35,8 +35,8 @@ ATTRIBUTE = "guidance_difference"
 def taken_from(model: object, denoised: Tensor) -> Tensor | None:
     """What a model says of the guidance in its newest answer, which was ``denoised [B, ...]``: ``c - u`` in its dtype.
 
-    Such a model sets its attribute ``guidance_difference`` with every answer. It is taken, None is left in its place,
-    so that no latent is kept twice. None where there is nothing of the answer's shape and device.
+    Such a model sets its attribute ``guidance_difference`` with every answer. It is taken, and its memory with it; None
+    is left in its place. None where there is nothing of the answer's shape and device.
     """
     said = getattr(model, ATTRIBUTE, None)
     if said is None:
@@ -62,8 +62,9 @@ class GuidanceTerm:
         self._sums: Tensor | None = None  # of the least squares, [5, B, 1, ..., 1]
 
     def see(self, guidance: Tensor | None, sigma: float) -> None:
-        """Take in what guidance did to a REAL answer at ``sigma``: ``c - u`` as denoised ``[B, ...]``, or None."""
-        self.difference = None if guidance is None else guidance / sigma
+        """Take in what guidance did to a REAL answer at ``sigma``: ``c - u`` as denoised ``[B, ...]``, whose memory is
+        used on, or None."""
+        self.difference = None if guidance is None else guidance.div_(sigma)
 
     def applied(self, value: Tensor, sigma: Tensor, newest: Entry) -> Tensor:
         """A predicted ``value [B, ...]`` for ``sigma`` (0-d) with the term in its share of the trend's place; in the

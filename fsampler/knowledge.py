@@ -162,13 +162,13 @@ class Knowledge:
         nonfinite = torch.count_nonzero((denoised - denoised).flatten(1), dim=1) / denoised[0].numel()
         forecaster, history = self.forecaster, self.forecaster.history
         value = encode(history.parameterization, denoised, state, place.sigma)
-        curvature = forecaster.back_test(state, place.sigma, denoised, value)
+        curvature = forecaster.back_test(state, place.sigma, denoised, value, guidance)
         delta = self.correction.delta(history, value, place)
         if delta is not None:
             gain = forecaster.predictor.trend_gain
             value = value + value_shift(history.parameterization, delta, place.sigma, gain)
         value = value.clone() if value is denoised else value  # the model may answer in the same tensor again
-        forecaster.remember(state, place.sigma, denoised, value, self.sigmas[place.step], guidance)
+        forecaster.remember(state, place.sigma, denoised, value, self.sigmas[place.step])
         first = self._watched(denoised, value, place)
         known = replace(self, correction=self.correction.closed(), first_answer=first)
         return known, (nonfinite,) if curvature is None else (nonfinite, curvature), delta

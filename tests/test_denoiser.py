@@ -16,7 +16,7 @@ from comfyui_fsampler.fsampler.policies import Decision, Policy
 from comfyui_fsampler.fsampler.response import probe
 from comfyui_fsampler.fsampler.schedule import Windows, check_schedule
 from comfyui_fsampler.samplers import SOLVERS
-from fsampler_research.benchmarks.cost import peak_latents
+from fsampler_research.benchmarks.cost import Guided, peak_latents
 from toys import Counted, heun, heunpp2, noise, problem, schedule, skips
 
 MODES = ["h2/s2", "h4/s4", "h3, 4, 5, 8", "adaptive", "auto:0.05", "calls:9"]
@@ -723,3 +723,5 @@ def test_a_run_needs_at_most_six_latents_at_any_time(name):
     x, sigmas = torch.randn(1, 4, 128, 128), torch.linspace(1, 0, 21)  # large beside the plan
     full, skipping = (peak_latents(x, sigmas, mode, name) for mode in ("off", "calls:50%"))
     assert skipping - full < 6.1
+    full, skipping = (peak_latents(x, sigmas, mode, name, Guided()) for mode in ("off", "calls:50%"))
+    assert 6.5 < skipping - full < 7.1  # and one more under guidance

@@ -80,7 +80,7 @@ def test_a_trend_that_holds_is_followed_as_ever_and_the_change_is_all_its_own():
 
 def test_each_sample_is_judged_by_its_own_trend():
     term = GuidanceTerm(flow=False)
-    term.see(AGAINST, 1.0)
+    term.see(AGAINST.clone(), 1.0)
     change = torch.cat([SLOPE[:1], AGAINST[1:]])
     term.unexplained(change, torch.cat([SLOPE[:1], ACROSS[1:]]), 0.5, 1.0)
     predicted = term.applied(3 * SLOPE, torch.tensor(0.25), Entry(0.5, START))
@@ -89,7 +89,7 @@ def test_each_sample_is_judged_by_its_own_trend():
 
 def test_the_strength_stays_within_its_range_and_the_newest_answer_counts_most():
     def learned(term, strength):
-        term.see(AGAINST, 1.0)
+        term.see(AGAINST.clone(), 1.0)
         term.unexplained(0.3 * SLOPE + strength * math.log(2) * AGAINST, SLOPE, 0.5, 1.0)
         return float(term._strength[0])
 
@@ -101,7 +101,7 @@ def test_the_strength_stays_within_its_range_and_the_newest_answer_counts_most()
 
 def test_a_trend_along_the_guidance_leaves_finite_numbers():
     term = GuidanceTerm(flow=False)
-    term.see(AGAINST, 1.0)
+    term.see(AGAINST.clone(), 1.0)
     rest = term.unexplained(-AGAINST, 2 * AGAINST, 0.5, 1.0)
     assert torch.isfinite(rest).all() and torch.isfinite(term._strength).all()
 
@@ -109,7 +109,7 @@ def test_a_trend_along_the_guidance_leaves_finite_numbers():
 def test_before_anything_is_learned_a_prediction_is_as_it_was():
     term, value = GuidanceTerm(flow=True), SLOPE.clone()
     assert term.applied(value, torch.tensor(0.5), Entry(0.8, START)) is value
-    term.see(AGAINST, 0.8)
+    term.see(AGAINST.clone(), 0.8)
     assert torch.equal(term.applied(value, torch.tensor(0.5), Entry(0.8, START)), SLOPE)
 
 
