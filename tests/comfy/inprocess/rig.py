@@ -76,6 +76,11 @@ def counted(model, run):
     return result, net.calls - before
 
 
+def said(caplog):
+    """What the pack logged; ComfyUI says things of its own when another test's model is let go."""
+    return [record.getMessage() for record in caplog.records if record.name.startswith("comfyui_fsampler")]
+
+
 def psnr(reference, other):
     """In dB, for latents in [-1, 1]; infinite when equal."""
     error = float((reference.float().clamp(-1, 1) - other.float().clamp(-1, 1)).square().mean())
