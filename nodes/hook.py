@@ -152,7 +152,7 @@ def skipping(guider, sampler, sigmas, extra_args, config, reports, model=None):
         probing = None  # it would run over all that is given
         if len(schedule) == len(given):
             probing = rehearsal(sampler, behind, schedule, x.ndim, {**extra_args, "model_options": base_options})
-        called = Guided(guider) if model is None else model
+        called = Guided(guider) if model is None and made.guided else asked
         return begin(called, schedule, made, probing, flow=flow, changes=changes)
 
     proxy = Guider(guider, start, reports) if model is None else StandIn(model, guider, start, reports)

@@ -34,13 +34,17 @@ def rehearsal(sampler, model, schedule, dimensions, extra_args):
 
 
 def _watched(probing, containers):
-    """What ``probing()`` returns, where it leaves the containers as they are; else they are put back."""
-    before = copy.deepcopy(containers)
-    found, changed = probing(), [name for name, value in containers.items() if value != before[name]]
-    for name in changed:
-        value = containers[name]
-        value.clear()
-        value.extend(before[name]) if isinstance(value, list) else value.update(before[name])
+    """What ``probing()`` returns, where it leaves the containers as they are; else they are put back, after an error or
+    a cancel too."""
+    before, changed = copy.deepcopy(containers), []
+    try:
+        found = probing()
+    finally:
+        changed += [name for name, value in containers.items() if value != before[name]]
+        for name in changed:
+            value = containers[name]
+            value.clear()
+            value.extend(before[name]) if isinstance(value, list) else value.update(before[name])
     return unknown(f"{changed[0]} changes from call to call") if changed else found
 
 

@@ -112,6 +112,16 @@ def test_noisy_gap_error_of_two_evaluations_written_out():
     assert noisy_gap_error(s, each, 3, 6, False) == pytest.approx(total, rel=1e-12)
 
 
+@pytest.mark.parametrize("share, placed", [(8.0, 4.0), (1.5, 1.0), (1.0, 1.0), (0.3, 0.3)])
+def test_placing_counts_half_of_an_amplification_and_an_estimate_all_of_it(share, placed):
+    sigmas = (8.0, 6.0, 4.0, 2.0, 1.0, 0.0)
+    points = list(points_at_starts(sigmas))
+    plain = [gap_error(sigmas, tuple(points), 0, 1, 3, False, finite=finite) for finite in (False, True)]
+    points[2] = ((4.0, share),)
+    seen = [gap_error(sigmas, tuple(points), 0, 1, 3, False, finite=finite) for finite in (False, True)]
+    assert [now / then for now, then in zip(seen, plain, strict=True)] == pytest.approx([placed, share])
+
+
 def test_sigmas_that_coincide_have_a_gap_error():
     sigmas = (1.0, 1 - 1e-5, 0.5, 0.2, 0.0)
     assert 0 < gap_error(sigmas, points_at_starts(sigmas), 0, 1, 3, True) < math.inf

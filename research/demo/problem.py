@@ -54,13 +54,12 @@ class Denoiser:
     def __call__(self, x, sigma):
         self.calls += 1
         sigma = sigma.to(x).reshape(-1, 1, 1, 1).expand(x.shape[0], 1, 1, 1)
-        if self.prediction == "flow":
-            velocity, guided = self._velocity(x, sigma)
-            self.guidance_difference = guided if guided is None else -sigma * guided
-            return x - sigma * velocity
-        state, t = x / (1 + sigma), sigma / (1 + sigma)
+        flow = self.prediction == "flow"
+        state, t = (x, sigma) if flow else (x / (1 + sigma), sigma / (1 + sigma))
         velocity, guided = self._velocity(state, t)
-        self.guidance_difference = guided if guided is None else -t * guided
+        self.guidance_difference = None if guided is None else -t * guided
+        if flow:
+            return x - sigma * velocity
         if self.prediction == "eps":  # eps = state + (1 - t) v
             return x - sigma * (state + (1 - t) * velocity)
         return state - t * velocity  # v-prediction reaches x0 without the large x - sigma eps

@@ -56,10 +56,17 @@ def test_other_guiders_tell_nothing(change):
     assert told(guider)[0] is None
 
 
-@pytest.mark.parametrize("name", ["sampler_post_cfg_function", "sampler_pre_cfg_function"])
+MIXED = {
+    "sampler_post_cfg_function": [rescaled],
+    "sampler_pre_cfg_function": [lambda arguments: arguments["conds_out"]],
+    "sampler_cfg_function": lambda arguments: arguments["cond"],
+    "sampler_calc_cond_batch_function": lambda arguments: [arguments["input"] * share for share in (0.5, 0.4)],
+}
+
+
+@pytest.mark.parametrize("name", MIXED)
 def test_nothing_is_told_where_another_function_has_a_hand_in_the_mix(name):
-    function = rescaled if "post" in name else lambda arguments: arguments["conds_out"]
-    assert told(rig.guided(rig.model(), cfg=5.0), {name: [function]})[0] is None
+    assert told(rig.guided(rig.model(), cfg=5.0), {name: MIXED[name]})[0] is None
 
 
 def silent(guider):
@@ -77,6 +84,11 @@ def test_the_term_is_used_in_guided_runs_alone(node, prediction, monkeypatch):
     guided_with, plain_with = run(5.0), run(1.0)
     monkeypatch.setattr(hook, "Guided", silent)
     assert torch.equal(run(1.0), plain_with) and not torch.equal(run(5.0), guided_with)
+
+
+def test_a_mode_that_has_no_use_for_it_is_told_nothing(monkeypatch):
+    monkeypatch.setattr(hook, "Guided", None)
+    assert "S" in rig.ours(rig.model(), "h2/s2", cfg=5.0)[1].sequence
 
 
 def test_a_run_in_a_mode_that_skips_nothing_is_cores(prediction):

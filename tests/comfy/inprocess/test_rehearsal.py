@@ -228,6 +228,19 @@ def test_a_rehearsal_only_looks_at_the_model(function, why):
     assert note.text.endswith(why) and rig.network(bare).calls == before and not hasattr(bare.model, "mark")
 
 
+def counts_and_is_cancelled(model, x, sigmas, **rest):
+    COUNTS["calls"] += 1
+    raise KeyboardInterrupt
+
+
+def test_a_container_is_put_back_after_a_cancel_too():
+    before = dict(COUNTS)
+    sampler = comfy.samplers.KSAMPLER(counts_and_is_cancelled)
+    with pytest.raises(KeyboardInterrupt):
+        hook.rehearsal(sampler, None, torch.tensor([1.0, 0.5, 0.0]), 4, {})()
+    assert before == COUNTS
+
+
 def test_a_value_that_an_option_holds_is_none_of_the_functions_own():
     sampler = comfy.samplers.KSAMPLER(euler, {"guides": torch.ones(1)})
     _, note = hook.rehearsal(sampler, None, torch.tensor([1.0, 0.5, 0.0]), 4, {})()
