@@ -1,10 +1,16 @@
 """What skipping itself costs: ``python -m fsampler_research.benchmarks.cost``.
 
-Time of one SKIP and of the bookkeeping of one REAL step, beside one pass over the latent (``x + x``) measured in the
-same run; peak extra memory in latents, against the bare solver: the most of all the pack's solvers. The latents are
-those of FLUX at 1024x1024 and of Wan at 480p, 81 frames. The model is a formula that costs next to nothing.
+The first table is timed: one SKIP and the bookkeeping of one REAL step, beside one pass over the latent (``x + x``)
+measured in the same run; and peak extra memory in latents, against the bare solver: the most of all the pack's solvers.
+The latents are those of FLUX at 1024x1024 and of Wan at 480p, 81 frames. The model is a formula that costs next to
+nothing. A small latent's passes are mostly the time to ask for operations, whatever their size; a large one's are
+memory traffic.
 
-A second table says what the decisions of a whole run cost, in CPU time and in the memory of plans (``planning.py``).
+The second table is counted (``traffic.py``), so it depends on no machine and no load: how many full latents the dearest
+evaluation of a run reads and writes, where ``x + x`` reads one and writes one, and how many operations it asks torch
+for. ``--lines`` prints instead which line of the engine moves how many.
+
+A third table says what the decisions of a whole run cost, in CPU time and in the memory of plans (``planning.py``).
 """
 
 import argparse
@@ -20,9 +26,11 @@ from .live_bytes import LiveBytes
 from .markdown import rows
 from .planning import STEPS as LONG
 from .planning import planning
+from .traffic import by_line, dearest, moves
 
 LATENTS = {"FLUX 1024x1024": (1, 16, 128, 128), "Wan 480p, 81 frames": (1, 16, 21, 60, 104)}
 STEPS = 20
+KINDS = ("SKIP", "REAL")
 
 
 def denoise(x, sigma, **_):
@@ -87,7 +95,7 @@ def _wait(x):
         torch.cuda.synchronize()
 
 
-def _evaluations(device):
+def _timed(device):
     """The first table."""
     sigmas = torch.linspace(1, 0, STEPS + 1)
     body = []
@@ -95,19 +103,57 @@ def _evaluations(device):
         x = torch.randn(shape, device=device)
         took = milliseconds(x, sigmas)
         extra = extra_latents(x, sigmas)
-        shares = [f"{took[kind]:.2f} ms ({took[kind] / took['pass']:.0f} passes)" for kind in ("SKIP", "REAL")]
+        shares = [f"{took[kind]:.2f} ms ({took[kind] / took['pass']:.0f} passes)" for kind in KINDS]
         body.append([f"{name}, {'x'.join(map(str, shape))}", *shares, f"{took['pass']:.2f} ms", f"{extra:.1f}"])
     header = ["latent", "one SKIP", "bookkeeping of one REAL step", "one pass over x", "peak extra memory, latents"]
     return rows(header, body)
 
 
+def _models():
+    """Those of the second table."""
+    return {"without guidance": denoise, "with guidance": Guided()}
+
+
+def _counted():
+    """The second table."""
+    body = []
+    for name, model in _models().items():
+        found = [dearest(model, kind) for kind in KINDS]
+        body.append([name, *map(moves, found), *map(len, found)])
+    header = [
+        "latents read and written, the most",
+        "one SKIP",
+        "one REAL step",
+        "operations of a SKIP",
+        "of a REAL step",
+    ]
+    return rows(header, body)
+
+
+def _lines():
+    """The lines of the engine that move latents, in the dearest evaluations."""
+    parts = []
+    for name, model in _models().items():
+        for kind in KINDS:
+            operations = dearest(model, kind)
+            total = ["all", "", *(sum(getattr(each, way) for each in operations) for way in ("reads", "writes"))]
+            table = rows(["line", "operations", "latents read", "written"], [*by_line(operations), total])
+            parts.append(f"{kind} {name}\n\n{table}")
+    return "\n".join(parts)
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--planning", action="store_true", help="print only what decisions cost")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--planning", action="store_true", help="print only what decisions cost")
+    only.add_argument("--lines", action="store_true", help="print only which line moves how many latents")
     args = parser.parse_args(argv)
+    if args.lines:
+        sys.stdout.write(_lines())
+        return
     if not args.planning:
-        sys.stdout.write(f"device: {args.device}\n\n" + _evaluations(args.device) + "\n")
+        sys.stdout.write(f"device: {args.device}\n\n" + _timed(args.device) + "\n" + _counted() + "\n")
     sys.stdout.write(rows(["mode", *(f"{steps} steps" for steps in LONG)], planning()))
 
 
