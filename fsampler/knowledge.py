@@ -6,14 +6,13 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import torch
 from torch import Tensor
 
 from .config import Config
 from .correction import Correction, value_shift
 from .forecast import Forecast, Forecaster, NoisyForecaster
 from .location import Place
-from .measure import Measured, PreviousFigures, Sums, measure
+from .measure import Measured, PreviousFigures, Sums, measure, nonfinite_share
 from .noise import FirstAnswer, below
 from .parameterization import encode
 from .planner import Planner
@@ -158,8 +157,7 @@ class Knowledge:
         guidance: what the model said of that answer's guidance (``guidance.taken_from``).
         Returns also ``PreviousFigures`` on the device, and how far the state is off after a gap, ``[B, ...]``, or None.
         """
-        # The difference is 0, or nan where the answer is not finite: a third of the passes of isfinite.
-        nonfinite = torch.count_nonzero((denoised - denoised).flatten(1), dim=1) / denoised[0].numel()
+        nonfinite = nonfinite_share(denoised)
         forecaster, history = self.forecaster, self.forecaster.history
         value = encode(history.parameterization, denoised, state, place.sigma)
         curvature = forecaster.back_test(state, place.sigma, denoised, value, guidance)

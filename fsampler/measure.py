@@ -15,7 +15,7 @@ from torch import Tensor
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
     """Inner product of each sample, ``[B, 1, ..., 1]`` for inputs ``[B, ...]``."""
-    rows, columns = a.flatten(1).unsqueeze(1), b.flatten(1).unsqueeze(2)  # a product of matrices needs no a * b
+    rows, columns = a.reshape(len(a), 1, -1), b.reshape(len(b), -1, 1)  # a product of matrices needs no a * b
     return torch.bmm(rows, columns).reshape(-1, *[1] * (a.ndim - 1))
 
 
@@ -42,11 +42,17 @@ def alignment(change: Tensor, trend: Tensor) -> Tensor:
     return cosine * cosine.abs()
 
 
+def nonfinite_share(a: Tensor) -> Tensor:
+    """The share of each sample's elements that are not finite, ``[B]``."""
+    wrong = (a - a).ne_(0)  # the difference is 0, or nan; isfinite and count_nonzero are slow on a CPU
+    return wrong.flatten(1).mean(dim=1)
+
+
 def weighted_sum(values: Sequence[Tensor], weights: Sequence[float | Tensor]) -> Tensor:
-    """``sum_i weights[i] * values[i]``, a new tensor; the last weight is what the others leave of 1."""
+    """``sum_i weights[i] * values[i]``, a new tensor; the last value has no weight, but what the others leave of 1."""
     *others, last = values
     total = torch.lerp(last, others[0], weights[0])  # with two values, the common case, this reads each once
-    for value, weight in zip(others[1:], weights[1:-1], strict=True):
+    for value, weight in zip(others[1:], weights[1:], strict=True):
         total.add_((value - last).mul_(weight))
     return total
 

@@ -53,7 +53,7 @@ class QueryReader:
         self.sigmas = sigmas
         self._shape: torch.Size | None = None
         self._schedule: Tensor | None = None
-        self._trace: Tensor | None = None  # of the x before
+        self._trace: tuple[Tensor, Tensor] | None = None  # of the x before, and its squared length
 
     def read(self, x: Tensor, sigma: Tensor, extra: Mapping[str, Any]) -> Query:
         """Raises ValueError unless x is a floating-point batch ``[B, ...]`` that needs no gradient."""
@@ -73,11 +73,12 @@ class QueryReader:
         """``Query.apart``; keeps what the next x needs of this one."""
         flat, before = x.flatten(1), self._trace
         stride = (flat.shape[1] // TRACED) | 1  # odd, so that it does not run down one column of an image
-        now = self._trace = flat[:, ::stride].to(wide, copy=True)
+        now = flat[:, ::stride].to(wide, copy=True)
+        self._trace = now, dot(now, now)
         if before is None or now.shape[1] < FEWEST_TRACED:
             return None
-        moved = now - before
-        return dot(moved, moved) / (dot(now, now) + dot(before, before)).clamp_min(TINY)
+        moved = now - before[0]
+        return dot(moved, moved) / (self._trace[1] + before[1]).clamp_min(TINY)
 
     def anomaly(self, x: Tensor) -> Note | None:
         """Why an x cannot be the continuation of those before, whatever is in it; or None."""

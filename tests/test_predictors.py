@@ -47,6 +47,12 @@ def test_at_a_node_the_value_itself_comes_back(order):
         assert lagrange_weights(UNEVEN[-order:], node) == [float(i == j) for j in range(order)]
 
 
+@pytest.mark.parametrize("order", PAPER)
+def test_the_first_weights_alone_are_those_of_all(order):
+    for count in range(order + 1):
+        assert lagrange_weights(UNEVEN[-order:], 1.5, count) == lagrange_weights(UNEVEN[-order:], 1.5)[:count]
+
+
 def test_a_tensor_position_gives_tensor_weights():
     weights = lagrange_weights([3.0, 2.0], torch.tensor(1.0, dtype=torch.float64))
     assert all(isinstance(weight, torch.Tensor) for weight in weights)
@@ -89,7 +95,7 @@ def test_weighted_values_follow_a_polynomial_each_sample_at_its_own_place(order,
     scale = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(order), dtype=torch.float64)
     curve = lambda sigma: scale * sum((i + 1) * sigma**i for i in range(order))  # noqa: E731
     values = [curve(node) for node in nodes[-order:]]
-    torch.testing.assert_close(weighted_sum(values, lagrange_weights(nodes[-order:], at)), curve(at))
+    torch.testing.assert_close(weighted_sum(values, lagrange_weights(nodes[-order:], at, order - 1)), curve(at))
 
 
 @pytest.mark.parametrize("order", PAPER)
