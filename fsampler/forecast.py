@@ -10,7 +10,7 @@ from .config import Config
 from .gap_error import HIGH_CURVATURE, denoised_change
 from .guidance import GuidanceTerm
 from .history import History, usable_order
-from .measure import Sums, dot, norm, rms
+from .measure import Sums, dot, norm, rms, share_along
 from .noise import FirstAnswer, innovation, noise_in
 from .paper import gate_sums
 from .predictors import BackTest
@@ -101,15 +101,18 @@ class Forecaster:
     def _seen(self, seen: BackTest) -> BackTest:
         """The back-test with what the history says of it."""
         newest, trend = self.history.newest, self._polynomial(seen.sigma)
-        change = seen.value - newest.value
+        change, came_true = seen.value - newest.value, None
         if trend is not None:
             trend.sub_(newest.value)
+            along, squared = dot(trend, change), dot(trend, trend)
             if self.guidance is not None:
-                change = self.guidance.unexplained(change, trend, seen.sigma, newest.sigma)
+                along = self.guidance.unexplained(change, trend, along, squared, seen.sigma, newest.sigma)
+            came_true = share_along(along, squared)
         return replace(
             seen,
             change=change,
             trend=trend,
+            came_true=came_true,
             high_curvature=None if self.first_curvature is None else self.first_curvature >= HIGH_CURVATURE,
         )
 
@@ -123,10 +126,7 @@ class Forecaster:
         if seen.trend is None:
             return None
         older, newer = (entry.sigma for entry in self.history.entries[-2:])
-        missed = change.sub_(seen.trend)
-        if self.guidance is not None:
-            missed = self.guidance.with_explained(missed)  # the curve bends as it does, whatever explains it
-        miss = rms(missed) / rms(seen.denoised).clamp_min(TINY)
+        miss = rms(change.sub_(seen.trend)) / rms(seen.denoised).clamp_min(TINY)
         divided = miss / ((newer - seen.sigma) * (older - seen.sigma))
         in_epsilon = divided if self.history.parameterization == "epsilon" else divided / seen.sigma
         return in_epsilon / lambda_slope_squared(newer, self.flow)

@@ -55,10 +55,9 @@ class GuidanceTerm:
     def __init__(self, flow: bool) -> None:
         self.flow = flow
         self.difference: Tensor | None = None
-        # [B, 1, ..., 1] each: b; how much of the trend's place the term takes; their product over the newest change
+        # [B, 1, ..., 1] each: b; how much of the trend's place the term takes
         self._strength: Tensor | None = None
         self._share: Tensor | None = None
-        self._explained: Tensor | None = None
         self._sums: Tensor | None = None  # of the least squares, [5, B, 1, ..., 1]
 
     def see(self, guidance: Tensor | None, sigma: float) -> None:
@@ -75,33 +74,29 @@ class GuidanceTerm:
         value.lerp_(newest.value, self._share)
         return value.addcmul_(self.difference, USED * self._share * self._strength * moved)
 
-    def unexplained(self, change: Tensor, trend: Tensor, sigma: float, newest: float) -> Tensor:
-        """What the term leaves of a ``change``, the one from the REAL answer at ``newest`` to that at ``sigma``, in the
-        change's own memory: the predictor learns its trend from that.
+    def unexplained(self, change: Tensor, trend: Tensor, ty: Tensor, tt: Tensor, sigma: float, newest: float) -> Tensor:
+        """What the term leaves of ``ty``, from which the predictor learns its trend, as ``[B, 1, ..., 1]``.
 
-        First b is learned: the least squares of the change on the ``trend``, which the polynomial predicted of it, and
-        on the guidance, together with those before it. All ``[B, ...]``.
+        First b is learned: the least squares of a ``change``, the one from the REAL answer at ``newest`` to that at
+        ``sigma``, on the ``trend``, which the polynomial predicted of it, and on the guidance, together with those
+        before it. Both are ``[B, ...]``; ty, tt: ``<trend, change>`` and ``<trend, trend>``, ``[B, 1, ..., 1]``.
         """
-        self._explained = None
         if self.difference is None:
-            return change
+            return ty
         moved = self._half_log_snr(sigma) - self._half_log_snr(newest)
-        self._share = 1 - (alignment(change, trend) / FULL_TREND).clamp(0, 1)
+        self._share = 1 - (alignment(ty, tt, dot(change, change)) / FULL_TREND).clamp(0, 1)
         along = [dot(self.difference, other) for other in (self.difference, trend, change)]
         gg, tg, gy = moved**2 * along[0], moved * along[1], moved * along[2]
-        new = torch.stack([dot(trend, trend), gg, tg, dot(trend, change), gy])
+        new = torch.stack([tt, gg, tg, ty, gy])
         self._sums = new if self._sums is None else MEMORY * self._sums + new
-        tt, gg, tg, ty, gy = self._sums
-        apart = torch.maximum(tt * gg - tg**2, COLLINEAR * tt * gg + TINY)
-        self._strength = ((tt * gy - tg * ty) / apart).clamp(0, LARGEST)
-        self._explained = self._share * self._strength * moved
-        return change.addcmul_(self.difference, -self._explained)
-
-    def with_explained(self, rest: Tensor) -> Tensor:
-        """``rest [B, ...]`` with what ``unexplained`` took from the newest change, in the memory of ``rest``."""
-        if self.difference is None or self._explained is None:
-            return rest
-        return rest.addcmul_(self.difference, self._explained)
+        self._strength = _least_squares(*self._sums).clamp(0, LARGEST)
+        return ty - self._share * self._strength * tg
 
     def _half_log_snr(self, sigma: float) -> float:
         return -math.log(ve_sigma(sigma, self.flow))
+
+
+def _least_squares(tt: Tensor, gg: Tensor, tg: Tensor, ty: Tensor, gy: Tensor) -> Tensor:
+    """The weight of g where y is fitted by t and g, of their inner products."""
+    apart = torch.maximum(tt * gg - tg**2, COLLINEAR * tt * gg + TINY)
+    return (tt * gy - tg * ty) / apart

@@ -30,16 +30,22 @@ def rms(a: Tensor) -> Tensor:
     return norm(a) / math.sqrt(a[0].numel())
 
 
-def alignment(change: Tensor, trend: Tensor) -> Tensor:
-    """The share of ``change`` that lies along ``trend``, the squared cosine of their angle, with the cosine's sign.
+def alignment(ab: Tensor, aa: Tensor, bb: Tensor) -> Tensor:
+    """The share of one latent that lies along another, the squared cosine of their angle, with the cosine's sign.
 
-    ``[B, 1, ..., 1]`` for inputs ``[B, ...]``; 0 where one of them is 0.
+    ab: their inner product; aa, bb: that of each with itself; all ``[B, 1, ..., 1]``. 0 where one of them is 0.
 
-    >>> alignment(torch.tensor([[1.0, 1.0]]), torch.tensor([[-2.0, 0.0]]))
+    >>> a, b = torch.tensor([[1.0, 1.0]]), torch.tensor([[-2.0, 0.0]])
+    >>> alignment(dot(a, b), dot(a, a), dot(b, b))
     tensor([[-0.5000]])
     """
-    cosine = dot(change, trend) / (norm(change) * norm(trend)).clamp_min(torch.finfo(change.dtype).tiny)
+    cosine = ab / (aa.sqrt() * bb.sqrt()).clamp_min(torch.finfo(ab.dtype).tiny)
     return cosine * cosine.abs()
+
+
+def share_along(ab: Tensor, bb: Tensor) -> Tensor:
+    """How much of a latent b is in another, a: ``<a, b> / <b, b>``, and 0 where b is 0; all ``[B, 1, ..., 1]``."""
+    return ab / bb.clamp_min(torch.finfo(bb.dtype).tiny)
 
 
 def nonfinite_share(a: Tensor) -> Tensor:

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from .history import History, usable_order
-from .measure import dot
 from .query import Query
 
 GAIN_RANGE = (0.0, 1.2)
@@ -19,9 +18,11 @@ class BackTest:
     """A REAL evaluation, seen by what was remembered before it; all tensors ``[B, ...]``.
 
     state, sigma, denoised: the question and the model's answer. value: the answer in the history's parameterization.
-    change: value minus the newest REAL value before, less what guidance explains of it (``guidance.GuidanceTerm``);
+    change: value minus the newest REAL value before.
     trend: the change that the plain polynomial predicted. Both are None where the history holds too little or this
     sigma is not below all of it.
+    came_true: ``[B, 1, ..., 1]``, the share of the trend that is in the change, ``<trend, change> / <trend, trend>``,
+    less what guidance explains of the change (``guidance.GuidanceTerm``); None where there is no trend.
     high_curvature: ``[B, 1, ..., 1]``, the samples that the run's first back-test found strongly curved, or None.
     """
 
@@ -31,6 +32,7 @@ class BackTest:
     value: Tensor
     change: Tensor | None = None
     trend: Tensor | None = None
+    came_true: Tensor | None = None
     high_curvature: Tensor | None = None
 
 
@@ -91,18 +93,18 @@ class Trend(Polynomial):
         return history.extrapolate(reached, self._order(history), self.trend_gain)
 
     def learn(self, history: History, seen: BackTest) -> None:
-        if seen.change is not None and seen.trend is not None:
-            self.trend_gain = learn_gain(self.trend_gain, seen.change, seen.trend, seen.high_curvature)
+        if seen.came_true is not None:
+            self.trend_gain = learn_gain(self.trend_gain, seen.came_true, seen.high_curvature)
 
 
-def learn_gain(gain: Tensor | None, change: Tensor, trend: Tensor, high_curvature: Tensor | None) -> Tensor:
-    """``gain <- (gain + <change, trend> / <trend, trend>) / 2``, the new term within [0, 1.2]; ``[B, 1, ..., 1]``.
+def learn_gain(gain: Tensor | None, came_true: Tensor, high_curvature: Tensor | None) -> Tensor:
+    """``gain <- (gain + came_true) / 2``, the new term within [0, 1.2]; all ``[B, 1, ..., 1]``.
 
-    change, trend ``[B, ...]``: what the REAL value did since the last one, and what the polynomial had predicted.
+    came_true: the share of the predicted change that came true (``BackTest``).
     gain: None before the first back-test; the new term then stands alone, as it does where it is the lower one in
-    samples of ``high_curvature`` (bool, ``[B, 1, ..., 1]``): there the gain falls at once.
+    samples of ``high_curvature`` (bool): there the gain falls at once.
     """
-    came_true = (dot(change, trend) / dot(trend, trend).clamp_min(torch.finfo(trend.dtype).tiny)).clamp(*GAIN_RANGE)
+    came_true = came_true.clamp(*GAIN_RANGE)
     if gain is None or high_curvature is None:
         return came_true
     slow = GAIN_MEMORY * gain + (1 - GAIN_MEMORY) * came_true

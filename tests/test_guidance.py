@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from comfyui_fsampler.fsampler import Config, sample
+from comfyui_fsampler.fsampler.forecast import Forecaster
 from comfyui_fsampler.fsampler.guidance import LARGEST, USED, GuidanceTerm, taken_from
 from comfyui_fsampler.fsampler.history import Entry
 from comfyui_fsampler.fsampler.predictors import Trend
@@ -45,6 +46,14 @@ def half_log_snr(sigma, flow):
     return math.log((1 - sigma) / sigma) if flow else -math.log(sigma)
 
 
+def unexplained(term, change, trend, sigma, newest):
+    """The share of the trend in what the term leaves of a change, ``[B]``."""
+    along, squared = ((trend * other).flatten(1).sum(1).reshape(2, 1, 1, 1) for other in (change, trend))
+    rest = term.unexplained(change, trend, along, squared, sigma, newest)
+    assert rest.shape == along.shape
+    return (rest / squared).flatten()
+
+
 ACROSS = (
     SLOPE
     - (SLOPE * AGAINST).flatten(1).sum(1).reshape(2, 1, 1, 1)
@@ -60,10 +69,9 @@ def test_where_the_trend_fails_the_strength_is_learned_and_half_of_it_is_used(fl
     term = GuidanceTerm(flow)
     term.see(newest * AGAINST, newest)
     moved = half_log_snr(sigma, flow) - half_log_snr(newest, flow)
-    change = strengths * moved * AGAINST - 1e-3 * ACROSS  # a little against the trend
-    rest = term.unexplained(change.clone(), ACROSS, sigma, newest)
-    torch.testing.assert_close(rest, -1e-3 * ACROSS)
-    torch.testing.assert_close(term.with_explained(rest.clone()), change)
+    trend = ACROSS - 0.1 * AGAINST
+    change = strengths * moved * AGAINST - 1e-3 * trend  # a little against the trend
+    assert unexplained(term, change, trend, sigma, newest).tolist() == pytest.approx([-1e-3, -1e-3])
     further = half_log_snr(following, flow) - half_log_snr(sigma, flow)
     term.see(sigma * AGAINST, sigma)
     predicted = term.applied(3 * SLOPE, torch.tensor(following), Entry(sigma, START))
@@ -74,7 +82,8 @@ def test_a_trend_that_holds_is_followed_as_ever_and_the_change_is_all_its_own():
     term = GuidanceTerm(flow=False)
     term.see(4.0 * AGAINST, 4.0)
     change = 0.7 * SLOPE + 0.1 * AGAINST
-    assert torch.equal(term.unexplained(change.clone(), SLOPE, 2.0, 4.0), change)
+    shares = [unexplained(each, change, SLOPE, 2.0, 4.0) for each in (term, GuidanceTerm(flow=False))]
+    assert torch.equal(*shares)  # the other one knows of no guidance
     assert torch.equal(term.applied(3 * SLOPE, torch.tensor(1.0), Entry(2.0, START)), 3 * SLOPE)
 
 
@@ -82,7 +91,7 @@ def test_each_sample_is_judged_by_its_own_trend():
     term = GuidanceTerm(flow=False)
     term.see(AGAINST.clone(), 1.0)
     change = torch.cat([SLOPE[:1], AGAINST[1:]])
-    term.unexplained(change, torch.cat([SLOPE[:1], ACROSS[1:]]), 0.5, 1.0)
+    unexplained(term, change, torch.cat([SLOPE[:1], ACROSS[1:]]), 0.5, 1.0)
     predicted = term.applied(3 * SLOPE, torch.tensor(0.25), Entry(0.5, START))
     assert torch.equal(predicted[0], 3 * SLOPE[0]) and not torch.allclose(predicted[1], 3 * SLOPE[1])
 
@@ -90,7 +99,7 @@ def test_each_sample_is_judged_by_its_own_trend():
 def test_the_strength_stays_within_its_range_and_the_newest_answer_counts_most():
     def learned(term, strength):
         term.see(AGAINST.clone(), 1.0)
-        term.unexplained(0.3 * SLOPE + strength * math.log(2) * AGAINST, SLOPE, 0.5, 1.0)
+        unexplained(term, 0.3 * SLOPE + strength * math.log(2) * AGAINST, SLOPE, 0.5, 1.0)
         return float(term._strength[0])
 
     term = GuidanceTerm(flow=False)
@@ -102,8 +111,20 @@ def test_the_strength_stays_within_its_range_and_the_newest_answer_counts_most()
 def test_a_trend_along_the_guidance_leaves_finite_numbers():
     term = GuidanceTerm(flow=False)
     term.see(AGAINST.clone(), 1.0)
-    rest = term.unexplained(-AGAINST, 2 * AGAINST, 0.5, 1.0)
+    rest = unexplained(term, -AGAINST, 2 * AGAINST, 0.5, 1.0)
     assert torch.isfinite(rest).all() and torch.isfinite(term._strength).all()
+
+
+def test_a_curve_bends_as_it_does_whatever_guidance_explains_of_it():
+    def curvature(guidance):
+        forecaster = Forecaster(Config.parse("calls:7"), flow=False)
+        for sigma, value in ((4.0, START), (3.0, START + AGAINST), (2.0, START + 2 * AGAINST + ACROSS)):
+            kappa = forecaster.back_test(START, sigma, START, value, sigma * AGAINST if guidance else None)
+            forecaster.remember(START, sigma, START, value, sigma)
+        assert (forecaster.guidance._strength is not None) == guidance
+        return kappa
+
+    assert torch.equal(curvature(guidance=True), curvature(guidance=False))
 
 
 def test_before_anything_is_learned_a_prediction_is_as_it_was():

@@ -7,6 +7,7 @@ import torch
 from comfyui_fsampler.fsampler import Config
 from comfyui_fsampler.fsampler.forecast import Forecaster
 from comfyui_fsampler.fsampler.gap_error import HIGH_CURVATURE
+from comfyui_fsampler.fsampler.measure import dot, share_along
 from comfyui_fsampler.fsampler.paper import gradient_estimate, learn_ratio
 from comfyui_fsampler.fsampler.predictors import learn_gain, within_reach
 from toys import predicted, remember
@@ -20,6 +21,10 @@ def latents(*lengths):
     """One latent of shape [2, 3] for each length."""
     base = f64([1.0, 2.0, 2.0], [0.0, 4.0, 0.0]) / 5
     return torch.stack([base * length for length in lengths])
+
+
+def came_true(change, trend):
+    return share_along(dot(change, trend), dot(trend, trend))
 
 
 def test_the_ratio_starts_at_one_and_learns_per_sample():
@@ -68,19 +73,19 @@ def test_gradient_estimation_without_a_change_changes_nothing():
 
 def test_the_trend_is_the_share_that_came_true():
     trend, change = latents(2.0, 2.0, 2.0), latents(1.0, 3.0, -1.0)
-    alpha = learn_gain(None, change, trend, None)
+    alpha = learn_gain(None, came_true(change, trend), None)
     assert alpha.shape == (3, 1, 1)
     assert alpha.flatten().tolist() == pytest.approx([0.5, 1.2, 0.0])  # 1.5 and -0.5 are clamped to [0, 1.2]
     never, always = torch.zeros(3, 1, 1, dtype=torch.bool), torch.ones(3, 1, 1, dtype=torch.bool)
-    again = learn_gain(alpha, latents(2.0, 0.0, 5.0), trend, never)
+    again = learn_gain(alpha, came_true(latents(2.0, 0.0, 5.0), trend), never)
     assert again.flatten().tolist() == pytest.approx([(0.5 + 1) / 2, (1.2 + 0) / 2, (0 + 1.2) / 2])
-    stiff = learn_gain(alpha, latents(2.0, 0.0, 5.0), trend, always)
+    stiff = learn_gain(alpha, came_true(latents(2.0, 0.0, 5.0), trend), always)
     assert stiff.flatten().tolist() == pytest.approx([(0.5 + 1) / 2, 0, (0 + 1.2) / 2])  # falls at once, rises slowly
 
 
 def test_only_the_part_along_the_trend_counts():
     trend, across = f64([[1.0, 0.0]]), f64([[0.4, 7.0]])
-    assert float(learn_gain(None, across, trend, None)) == pytest.approx(0.4)
+    assert float(learn_gain(None, came_true(across, trend), None)) == pytest.approx(0.4)
 
 
 @pytest.mark.parametrize("older", [10.0, 6.0])  # 6: a sampler that had looked ahead
@@ -104,7 +109,7 @@ def test_past_its_reach_the_trend_is_held_and_a_bare_line_goes_on(stabilizer, se
 
 
 def test_no_trend_gives_a_finite_alpha():
-    assert math.isfinite(float(learn_gain(None, latents(1.0), latents(0.0), None)))
+    assert math.isfinite(float(learn_gain(None, came_true(latents(1.0), latents(0.0)), None)))
 
 
 def test_the_first_back_test_says_which_samples_are_strongly_curved():
