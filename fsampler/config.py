@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from .modes import DEFAULT_MODE, VALID_FORMS, parse_mode
+from .modes import DEFAULT_MODE, VALID_FORMS, parse_mode, plain_mode
 from .options import GivenOptions, Options, check_option
 from .policies import Never, Policy
 from .predictors import Predictor
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 class Config:
     """What one run does; build it with ``Config.parse``. Every field is resolved: nothing means "default" any more.
 
-    mode: the text as given, lower case, blanks trimmed.
+    mode: the text in its plain form: lower case, blanks trimmed, ``50%`` as ``calls:50%`` (``modes.plain_mode``).
     policy: who decides, its guards included.
     order: values that take part in a prediction, 2 to 4.
     options: every option (``options.Options``); ``space``, ``nodes`` and ``correct`` are at hand here as well.
@@ -62,8 +63,8 @@ class Config:
     def parse(mode: str = DEFAULT_MODE, **options: Unpack[GivenOptions]) -> Config:
         """The ``Config`` of a mode text; options (``options.GivenOptions``) that are not None replace the mode's own.
 
-        Raises ValueError naming the text, the position and the valid forms, or the option, its value and its range;
-        TypeError for an option that does not exist.
+        Raises ValueError naming the text, the position and what was expected there, or the option, its value and its
+        range; TypeError for an option that does not exist.
 
         >>> Config.parse("h3/s4").order, Config.parse("auto:0.1", space="denoised").space
         (3, 'denoised')
@@ -72,7 +73,7 @@ class Config:
         if unknown:
             raise TypeError(f"unknown option {unknown[0]!r}; expected one of {', '.join(GivenOptions.__annotations__)}")
         if not isinstance(mode, str):
-            raise ValueError(f"mode is {mode!r}; expected a text: {VALID_FORMS}")
+            raise ValueError(f"mode is {reprlib.repr(mode)}; expected a text: {VALID_FORMS}")
         said = parse_mode(mode)
         given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
         policy, predictor = given.pop("policy", None), given.pop("predictor", None)
@@ -80,7 +81,7 @@ class Config:
             check_option(name, value)
         chosen = replace(said.defaults, **given)
         return Config(
-            mode=mode.strip().lower() if policy is None else type(policy).__name__,
+            mode=plain_mode(mode) if policy is None else type(policy).__name__,
             policy=said.policy(chosen) if policy is None else policy,
             order=chosen.order or said.order,
             options=chosen,

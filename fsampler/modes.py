@@ -4,6 +4,7 @@ To add a mode, add a row to ``FORMS``: what it looks like in error messages, whi
 returns a ``Mode`` or refuses with the position of what is wrong.
 """
 
+import difflib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,6 +20,9 @@ PRESETS = {"quality": 0.04, "balanced": 0.08, "fast": 0.14, "turbo": 0.28}
 DEFAULT_MODE = "balanced"
 DEFAULT_TOLERANCE = PRESETS[DEFAULT_MODE]
 PAPER_MODES = ("h2/s2", "h2/s3", "h2/s4", "h2/s5", "h3/s3", "h3/s4", "h3/s5", "h4/s4", "h4/s5", "adaptive")
+
+LONGEST = 10_000  # characters of a mode text: room for the list of all steps of a long run
+QUOTED = 40  # characters of it that a message says again
 
 Refuse = Callable[[int, str], NoReturn]  # the position of what is wrong, and what was expected there
 
@@ -42,21 +46,50 @@ class Form:
 
 
 def parse_mode(mode: str) -> Mode:
-    """What a mode text says. Raises ValueError with the text, the position of what is wrong, and the valid forms.
+    """What a mode text says, in its plain form (``plain_mode``).
+
+    Raises ValueError with the text, the position of what is wrong and what was expected there, or a mode that it
+    resembles.
 
     >>> parse_mode("h3/s4").order
     3
     """
-    text = mode.strip().lower()
+    if len(mode) > LONGEST:
+        raise ValueError(f"the mode is a text of {len(mode)} characters; expected {LONGEST} at most")
+    text = plain_mode(mode)
 
     def refuse(position: int, expected: str) -> NoReturn:
-        shift = len(mode) - len(mode.lstrip())
-        raise ValueError(
-            f"unknown mode {mode!r}: at position {shift + position}, expected {expected}; valid forms: {VALID_FORMS}"
-        )
+        where = f" at position {position}" if position else ""
+        raise ValueError(f"unknown mode {shortened(text, QUOTED)!r}{where}; expected {expected}")
 
-    form = next((form for form in FORMS if form.owns(text)), LISTED)  # what no form owns is refused as a list of steps
-    return form.parse(text, refuse)
+    form = next((form for form in FORMS if form.owns(text)), None)
+    if form is not None:
+        return form.parse(text, refuse)
+    meant = difflib.get_close_matches(text[:QUOTED], NAMES, n=1)
+    if meant:
+        raise ValueError(f"unknown mode {shortened(text, QUOTED)!r}; did you mean {meant[0]}?")
+    refuse(0, f"one of {VALID_FORMS}")
+
+
+def plain_mode(mode: str) -> str:
+    """The text in the one way in which the grammar writes it: lower case, no blanks at its ends and around : and /.
+
+    >>> plain_mode(" Calls: 12 "), plain_mode("h2 / s3"), plain_mode("50 %"), plain_mode(".1")
+    ('calls:12', 'h2/s3', 'calls:50%', 'auto:.1')
+    """
+    text = re.sub(r"\s*([:/])\s*", r"\1", mode.strip().lower())
+    if re.fullmatch(r"[0-9]+\s*%", text):
+        return "calls:" + "".join(text.split())
+    return f"auto:{text}" if re.fullmatch(r"[0-9]*\.[0-9]+", text) else text
+
+
+def shortened(text: str, longest: int) -> str:
+    """The text, or its beginning and an ellipsis where it has more than ``longest`` characters.
+
+    >>> shortened("h2, 3, 4", 8), shortened("h2, 3, 4, 5", 8)
+    ('h2, 3, 4', 'h2, 3...')
+    """
+    return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
 def _off(_text: str, _refuse: Refuse) -> Mode:
@@ -83,18 +116,22 @@ def _preset(text: str, _refuse: Refuse) -> Mode:
 
 
 def _auto(text: str, refuse: Refuse) -> Mode:
-    _, colon, tolerance = text.partition(":")
-    if not colon:
+    if text == "auto":
         return _within(DEFAULT_TOLERANCE)
-    if not re.fullmatch(r"[0-9]*\.?[0-9]+(e-?[0-9]+)?", tolerance) or not 0 < float(tolerance) < 1:
-        refuse(5, "a tolerance above 0 and below 1")
+    tolerance = text[5:]
+    if (
+        text[:5] != "auto:"
+        or not re.fullmatch(r"[0-9]*\.?[0-9]+(e-?[0-9]+)?", tolerance)
+        or not 0 < float(tolerance) < 1
+    ):
+        refuse(5, "a tolerance above 0 and below 1, such as auto:0.1")
     return _within(float(tolerance))
 
 
 def _calls(text: str, refuse: Refuse) -> Mode:
-    match = re.fullmatch(r"calls:([0-9]+)(%?)", text)
+    match = re.fullmatch(r"calls:([0-9]{1,9})(%?)", text)
     if not match or int(match[1]) < 1 or (match[2] and int(match[1]) > 100):
-        refuse(6, "a number of calls from 1, or a percentage from 1% to 100%")
+        refuse(6, "a number of calls or a percentage of the steps, such as calls:12 or calls:50%")
     number = int(match[1])
     calls, share = (None, number / 100) if match[2] else (number, None)
 
@@ -105,14 +142,14 @@ def _calls(text: str, refuse: Refuse) -> Mode:
 
 
 def _cadence(text: str, refuse: Refuse) -> Mode:
-    match = re.fullmatch(r"h([0-9]+)/s([0-9]+)", text)
+    match = re.fullmatch(r"h([0-9]{1,9})/s([0-9]{1,9})", text)
     if not match:
         wrong = re.match(r"h([0-9]+(/(s[0-9]*)?)?)?", text)
-        refuse(wrong.end() if wrong else 0, "hN/sK")
+        refuse(wrong.end() if wrong else 0, "hN/sK, such as h2/s3")
     if not MIN_ORDER <= int(match[1]) <= MAX_ORDER:
-        refuse(1, "an order N from 2 to 4")
+        refuse(1, "an order N from 2 to 4, such as h2/s3")
     if not 1 <= int(match[2]) <= 99:
-        refuse(match.start(2), "K from 1 to 99 calls")
+        refuse(match.start(2), "K from 1 to 99 calls, such as h2/s3")
     order, real_calls = int(match[1]), int(match[2])
 
     def policy(options: Options) -> Policy:
@@ -132,26 +169,26 @@ def _steps(text: str, refuse: Refuse) -> Mode:
         elif re.fullmatch(r"[0-9]{1,4}", token[0]):
             indices.add(int(token[0]))
         else:
-            refuse(token.start(), "a mode's name or a list of step numbers")
-    if not indices:
-        refuse(0, "a mode's name or a list of step numbers")
+            refuse(token.start(), "a step number; the steps to skip are written as h2, 3, 4, 7")
+    if len(tokens) == 1:  # as likely meant for a number of calls
+        refuse(0, f"calls:{text} for that many calls, or h2, {text} to skip step {text}")
     return Mode(PAPER, order, lambda options: ExplicitSteps(tuple(sorted(indices))))
 
 
-LISTED = Form(
-    "hN, i, j, ... (steps from 0; h2, 3, 4, 7)",
-    lambda text: re.match(r"(h[2-4][\s,])?[0-9]", text) is not None,
-    _steps,
-)
 FORMS = (
     Form("off", lambda text: text == "off", _off),
     Form(
         "hN/sK (N 2-4, K 1-99; h2/s3)", lambda text: "/" in text and not text.startswith(("auto:", "calls:")), _cadence
     ),
-    LISTED,
+    Form(
+        "hN, i, j, ... (steps from 0; h2, 3, 4, 7)",
+        lambda text: re.match(r"(h[2-4][\s,]+)?[0-9]", text) is not None,
+        _steps,
+    ),
     Form("adaptive", lambda text: text == "adaptive", _adaptive),
-    Form("auto | auto:TOLERANCE (auto:0.1)", lambda text: text == "auto" or text.startswith("auto:"), _auto),
-    Form("calls:N (calls:12) | calls:P% (calls:50%)", lambda text: text.startswith("calls:"), _calls),
+    Form("auto | auto:TOLERANCE (auto:0.1)", lambda text: text.startswith("auto"), _auto),
+    Form("calls:N (calls:12) | calls:P% (calls:50%)", lambda text: text.startswith("calls"), _calls),
     Form(" | ".join(PRESETS), lambda text: text in PRESETS, _preset),
 )
 VALID_FORMS = " | ".join(form.syntax for form in FORMS)
+NAMES = (*PRESETS, "off", "auto", "adaptive", *PAPER_MODES)  # what a misspelt name is compared with
