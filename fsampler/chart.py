@@ -5,6 +5,7 @@ Drawn with Pillow, which ComfyUI installs; the only file of the core that needs 
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -66,6 +67,7 @@ def _fit(pen: ImageDraw.ImageDraw, text: str, room: int, font: Font) -> str:
     """The text, shortened with an ellipsis when it is wider than ``room`` pixels."""
     if pen.textlength(text, font=font) <= room:
         return text
-    while text and pen.textlength(text + "...", font=font) > room:
-        text = text[:-1]
-    return text + "..."
+    kept = (
+        bisect.bisect_right(range(len(text)), room, key=lambda n: int(pen.textlength(text[:n] + "...", font=font))) - 1
+    )
+    return text[: max(kept, 0)] + "..."

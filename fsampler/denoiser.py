@@ -14,6 +14,7 @@ from .config import Config
 from .decisions import Decisions
 from .forecast import Forecast
 from .full_run import FullRun
+from .gain import remark
 from .guidance import taken_from
 from .knowledge import Knowledge
 from .location import Place, locator
@@ -22,9 +23,10 @@ from .notes import Note
 from .parameterization import decode
 from .policies import Decision
 from .query import Model, Query, QueryReader, is_answer, misfit
-from .report import Report
+from .report import SKIP, Report, in_calls
 from .response import EulerResponse, Response
 from .schedule import check_schedule, is_flow
+from .timing import Stopwatch, speedup
 
 
 @dataclass(frozen=True)
@@ -77,17 +79,20 @@ class SkippingDenoiser:
         self.reader = QueryReader([*self.sigmas, *(sigma for sigma, _ in response.evaluations or ())])
         self.known = Knowledge.start(self.sigmas, config, flow, response)
         self.rest: FullRun | None = None  # once an anomaly has ended the skipping
+        self.stopwatch = Stopwatch()
         self.pending: Sums | None = None  # of the REAL evaluation before; they travel with the next transfer
 
     @torch.no_grad()
     def __call__(self, x: Tensor, sigma: Tensor, **extra: Any) -> Tensor:
         """``denoised [B, ...]`` at ``(x, sigma)``: the model's, or a prediction in the dtype of x."""
+        self.stopwatch.start()
         anomaly = self.reader.anomaly(x)
         if self.rest or anomaly:
             return self._in_full(anomaly, x, sigma, extra)
         query, last = self.reader.read(x, sigma, extra), self.locator.place
         forecast = self.known.forecaster.forecast(query)
         measured = self.known.measure(query, forecast, self.pending, self.config.policy.needs_gate)
+        self.stopwatch.lap()
         self.pending = None
         place = misfit(measured, last, self.locator.repeats) or self.locator.next_place(measured.sigma)
         if isinstance(place, Note):
@@ -113,16 +118,32 @@ class SkippingDenoiser:
         if self.rest is None:
             self._set_aside(reason)
 
+    def progress(self) -> str:
+        """How far the run is, for the user: ``step 12 of 20, 7 calls``."""
+        if self.rest is None:
+            return self.report.progress()
+        return f"{in_calls(self.report.calls + len(self.rest.asked))}, the rest in full"
+
     def finish(self) -> Report:
         """The run's ``Report``; drops every tensor and plan. Raises FloatingPointError for a non-finite last output."""
         pending, last = self.pending, self.locator.place
         self._let_go()
         if pending and last:
             self.known = self.known.informed(read_previous(pending), last)
-        self.report.records += self.rest.finish().records if self.rest else []
-        idle = self.report.idle
-        self.report.notes += [idle] if idle else []
+        rest = self.rest.finish().records if self.rest else []
+        self._time()
+        self.report.records += rest
+        little = remark(self.report, self.config.policy)
+        self.report.notes += [little] if little else []
         return self.report
+
+    def _time(self) -> None:
+        """What the report says of time; whatever the last evaluation asked of the device has just been waited for."""
+        if self.rest is None:
+            self.stopwatch.lap()
+        skipped = [record.kind == SKIP for record in self.report.records]
+        self.report.seconds = seconds = self.stopwatch.total()
+        self.report.speedup = None if seconds is None else speedup(seconds, self.stopwatch.laps, skipped)
 
     def _let_go(self) -> None:
         self.pending, self.reader, self.known = None, QueryReader(()), self.known.finished()

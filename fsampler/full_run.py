@@ -9,8 +9,9 @@ from torch import Tensor
 from .location import steps_of
 from .notes import Note
 from .query import Model, unround
-from .report import REAL, Record, Report
+from .report import REAL, Record, Report, in_calls
 from .schedule import check_schedule
+from .timing import Stopwatch
 
 
 class FullRun:
@@ -28,8 +29,10 @@ class FullRun:
         self.model, self.sigmas, self.reason = model, torch.as_tensor(sigmas).clone(), reason
         self.report = Report(mode, len(self.sigmas) - 1, notes=[reason.in_full("runs")] if reason else [])
         self.asked: list[Tensor] = []
+        self.stopwatch = Stopwatch()
 
     def __call__(self, x: Tensor, sigma: Tensor, **extra: Any) -> Tensor:
+        self.stopwatch.start()
         self.asked.append(sigma.flatten()[0].clone())
         return self.model(x, sigma, **extra)
 
@@ -39,12 +42,18 @@ class FullRun:
     def in_full(self, reason: Note) -> None:
         """It is."""
 
+    def progress(self) -> str:
+        """How far the run is, for the user: the calls made. Of which step they are is not looked at on the way."""
+        return f"{in_calls(len(self.asked))}, in full"
+
     def finish(self) -> Report:
         """The run's ``Report``."""
         asked, self.asked = self.asked, []
         levels = unround(torch.stack(asked).cpu(), self.sigmas.cpu().float()).tolist() if asked else []
         for step, level in zip(self._steps(levels), levels, strict=True):
             self.report.records.append(Record(step, level, REAL, "in full" if self.reason else "off"))
+        self.report.seconds = self.stopwatch.total()  # the sigmas were waited for, and so was every call before them
+        self.report.speedup = None if self.report.seconds is None else 1.0
         return self.report
 
     def _steps(self, levels: Sequence[float]) -> list[int]:

@@ -13,6 +13,7 @@ Code = Literal[
     "close-sigmas",
     "guidance-memory",
     "latent-changed",
+    "little-skipped",
     "no-run",
     "nothing-skipped",
     "sampler-refused",

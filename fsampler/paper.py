@@ -46,7 +46,8 @@ class Cadence(Policy):
         position = situation.step - max(self.protect_first, self.order)
         if position < 0:
             return Decision(False, "warm-up")
-        return Decision(position % (self.real_calls + 1) == self.real_calls, "cadence")
+        skip = position % (self.real_calls + 1) == self.real_calls
+        return Decision(skip, "cadence skip" if skip else "cadence call")
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,9 @@ class AdaptiveGate(Policy):
             return Decision(False, "anchor")
         if situation.gate is None:
             return Decision(False, "history below 3")
-        sign = "<=" if situation.gate <= self.threshold else ">"
-        return Decision(sign == "<=", f"gate {situation.gate:.3f} {sign} {self.threshold:.3f}", situation.gate)
+        skip = situation.gate <= self.threshold
+        where = "within gate" if skip else "over gate"
+        return Decision(skip, f"{where}: {situation.gate:.3f} of {self.threshold:g}", situation.gate)
 
 
 def gate_sums(history: History, query: Query) -> Sums | None:

@@ -20,6 +20,7 @@ OPENING = 4  # REAL steps before the first skip: two back-tests, and early error
 RESERVE = 0.25  # share of the squared tolerance that the rest of a run keeps, however much is spent
 # The 90th percentile over images of the final latent's error, over the summed gap errors.
 FINAL_SHARE = {"ve": 0.35, "flow": 0.7, "noisy": 1.5}
+PLANNED_CALL, PLANNED_SKIP = "planned call", "planned skip"
 
 
 class Decision(NamedTuple):
@@ -150,6 +151,10 @@ def _plan(
     return situation.planner(*run, changes, windows, longest_gap, calls, thinned, calls is None)
 
 
+def _as_planned(skip: bool) -> Decision:
+    return Decision(skip, PLANNED_SKIP if skip else PLANNED_CALL)
+
+
 @dataclass(frozen=True)
 class ErrorControl(Policy):
     """Modes ``auto`` and the presets: the fewest calls that keep the final latent's estimated error in ``tolerance``.
@@ -185,9 +190,10 @@ class ErrorControl(Policy):
         within = estimate <= self.tolerance
         following = plan.next_real(before, last, calls)
         skip = following is not None and situation.step < following
-        reason = "" if within or not skip else ", the rest within its reserve"
-        reason = f"estimate {estimate:.4f} {'<=' if within else '>'} {self.tolerance:g}{reason}"
-        return Decision(skip, reason, estimate)
+        if within and not skip:
+            return Decision(False, PLANNED_CALL, estimate)
+        where = "within tolerance" if within else "within reserve" if skip else "over tolerance"
+        return Decision(skip, f"{where}: {estimate:.3g} of {self.tolerance:g}", estimate)
 
     def _plans(self, situation: Situation, windows: Windows) -> list[Planner]:
         """The plan; where an exact one is too much work, one of all steps with short gaps and a thinned one."""
@@ -242,10 +248,10 @@ class Budget(Policy):
         calls, open_end = self.real_steps(steps, changes), ends_open(situation.sigmas)
         windows = Windows.of(situation.sigmas, self._opening(calls, situation), max(self.protect_last, 1))
         if len(real) < windows.first or calls == steps:
-            return Decision(False, "warm-up" if len(real) < windows.first else "planned")
+            return Decision(False, "warm-up" if len(real) < windows.first else PLANNED_CALL)
         remaining, way = calls - len(real), steps - 1 - real[-1]
         if remaining <= 0:
-            return Decision(situation.step < windows.closing, "planned")
+            return _as_planned(situation.step < windows.closing)
         # An unforeseen change takes calls too: what is planned begins anew with it.
         since = situation.model_since
         begun = windows if since in changes else replace(windows, first=max(windows.first, since + 1))
@@ -255,7 +261,7 @@ class Budget(Policy):
         before, last = real[-2:]
         # The call at an open end is the next sampler's.
         following = plan.next_real(before, last, min(remaining, way) + open_end)
-        return Decision(following is not None and situation.step < following, "planned")
+        return _as_planned(following is not None and situation.step < following)
 
     def note(self, steps: int) -> Note | None:
         if self.calls is None or self.calls <= steps:

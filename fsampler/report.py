@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .location import Place
+from .modes import shortened
 from .notes import Note
 from .policies import Decision
 
@@ -16,8 +17,16 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 REAL, SKIP = "REAL", "SKIP"
-OPENING_AND_END = {"warm-up", "protected first", "protected last"}  # reasons of steps that no mode skips
-_FIGURES = re.compile(r"(\s+([<>]=?|-?(\d\S*|nan|inf)))+$")  # those a reason ends in
+LONGEST_MODE = 60  # characters of a mode text that the line says: a list of steps has no end
+_FIGURES = re.compile(r":?(\s+(of|[<>]=?|-?(\d\S*|nan|inf)))+$")  # those a reason ends in
+
+
+WORTH_SAYING = 0.1  # seconds saved or lost
+
+
+def in_calls(number: int) -> str:
+    """``1 call``, ``7 calls``."""
+    return f"{number} call" if number == 1 else f"{number} calls"
 
 
 @dataclass(frozen=True)
@@ -33,12 +42,19 @@ class Record:
 
 @dataclass
 class Report:
-    """The records of one run and what follows from them; ``notes`` are remarks for the user."""
+    """The records of one run and what follows from them.
+
+    notes: remarks for the user. seconds: from the first evaluation to the end of the run. speedup: how many times as
+    long the run would have taken in full, by the times of the calls it made (``timing``). None until the run is over,
+    and where nothing was measured.
+    """
 
     mode: str
     steps: int
     records: list[Record] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    seconds: float | None = field(default=None, compare=False)  # two runs alike are equal
+    speedup: float | None = field(default=None, compare=False)
 
     def add(self, place: Place, decision: Decision) -> None:
         """One more evaluation."""
@@ -56,15 +72,9 @@ class Report:
         return sum(record.kind == REAL for record in self.records)
 
     @property
-    def idle(self) -> Note | None:
-        """Why no step was skipped in a run that might have skipped some; None where one was, or a note says it."""
-        reasons = {record.reason for record in self.records}
-        said = "in full" in reasons or any(note.code == "short-run" for note in self.notes)
-        if self.calls < self.evaluations or not reasons or said or "planned" in reasons:  # planned: all were asked for
-            return None
-        if reasons <= OPENING_AND_END:
-            return Note("too-few-steps", f"too few steps ({self.steps}) to skip one: every call was made")
-        return Note("nothing-skipped", "every call was made: no step could be skipped within what the mode allows")
+    def saved(self) -> float:
+        """Seconds that the skipped calls would have taken; 0 where nothing was measured."""
+        return 0.0 if self.seconds is None or self.speedup is None else self.seconds * (self.speedup - 1)
 
     @property
     def sequence(self) -> str:
@@ -85,12 +95,30 @@ class Report:
         return dict(Counter(f"{r.kind} {_FIGURES.sub('', r.reason)}" for r in self.records))
 
     def line(self) -> str:
-        """``FSampler fast: 9/20 calls (55 % skipped), estimate 0.006``."""
-        total = self.evaluations
-        share = round(100 * (total - self.calls) / total) if total else 0
-        estimate = "" if self.estimate is None else f", estimate {self.estimate:.2g}"
-        notes = "".join(f"; {note}" for note in self.notes)
-        return f"FSampler {self.mode}: {self.calls}/{total} calls ({share} % skipped){estimate}{notes}"
+        """``FSampler fast: 9/20 calls (55 % skipped), 1.8x, about 9 s saved, estimate 0.006``; notes follow."""
+        total, said = self.evaluations, [*map(str, self.notes)]
+        if total:
+            share = round(100 * (total - self.calls) / total)
+            estimate = "" if self.estimate is None else f", estimate {self.estimate:.2g}"
+            said.insert(0, f"{self.calls}/{total} calls ({share} % skipped){self._gain()}{estimate}")
+        return f"FSampler {shortened(self.mode, LONGEST_MODE)}: {'; '.join(said) or 'no calls'}"
+
+    def progress(self) -> str:
+        """How far the run is: ``step 12 of 20, 7 calls``."""
+        step = self.records[-1].step + 1 if self.records else 0
+        return f"step {step} of {self.steps}, {in_calls(self.calls)}"
+
+    def outcome(self) -> str:
+        """What came of it, for the node: ``11 of 20 calls, 1.8x, about 9 s saved``; notes follow, a line each."""
+        said = [f"{self.calls} of {in_calls(self.evaluations)}{self._gain()}"] if self.records else []
+        return "\n".join([*said, *map(str, self.notes)])
+
+    def _gain(self) -> str:
+        """The factor and the seconds saved, where they are worth a word."""
+        if self.speedup is None or abs(self.saved) < WORTH_SAYING:
+            return ""
+        seconds = f"{abs(self.saved):.0f}" if abs(self.saved) >= 10 else f"{abs(self.saved):.1f}"
+        return f", {self.speedup:.1f}x, about {seconds} s {'saved' if self.saved > 0 else 'lost'}"
 
     def table(self) -> str:
         """A fixed-width table, one row an evaluation."""
@@ -109,6 +137,8 @@ class Report:
             "evaluations": self.evaluations,
             "sequence": self.sequence,
             "estimate": self.estimate,
+            "seconds": self.seconds,
+            "speedup": self.speedup,
             "reasons": self.reasons(),
             "notes": [asdict(note) for note in self.notes],
             "records": [asdict(record) for record in self.records],

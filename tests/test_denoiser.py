@@ -256,7 +256,7 @@ def test_where_the_number_of_calls_is_fixed_the_last_value_is_held_for_a_rejecte
     slope = []
     result, report = solve(watched, noise(), schedule(12)), skipping.finish()
     assert result.isfinite().all() and report.sequence.count("R") == 7
-    assert {"SKIP held: cosine", "REAL planned"} <= report.reasons().keys()
+    assert {"SKIP held: cosine", "REAL planned call"} <= report.reasons().keys()
     assert len(given) == report.sequence.count("S") * (2 if solver in ("res_2s", heun) else 1)
     for answer, held in given:
         torch.testing.assert_close(answer, held)
