@@ -7,9 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from .guidance import GuidanceTerm
 from .modes import DEFAULT_MODE, VALID_FORMS, parse_mode, plain_mode
 from .options import GivenOptions, Options, check_option
-from .policies import Never, Policy
+from .plan_text import Plan
+from .planned import PlannedGuidance, PlannedTrend, Table
+from .policies import Never, Policy, Record
 from .predictors import Predictor
 
 if TYPE_CHECKING:
@@ -20,11 +23,13 @@ if TYPE_CHECKING:
 class Config:
     """What one run does; build it with ``Config.parse``. Every field is resolved: nothing means "default" any more.
 
-    mode: the text in its plain form: lower case, blanks trimmed, ``50%`` as ``calls:50%`` (``modes.plain_mode``).
+    mode: the text in its plain form: lower case, blanks trimmed, ``50%`` as ``calls:50%`` (``modes.plain_mode``);
+    of a plan only its steps.
     policy: who decides, its guards included.
     order: values that take part in a prediction, 2 to 4.
     options: every option (``options.Options``); ``space``, ``nodes`` and ``correct`` are at hand here as well.
     predictor: makes the predictor of a run, in place of the one that the option ``stabilizer`` names; or None.
+    plan: what a plan's text says beside its steps; or None.
     """
 
     mode: str
@@ -32,6 +37,7 @@ class Config:
     order: int
     options: Options
     predictor: Callable[[], Predictor] | None = None
+    plan: Plan | None = None
 
     @property
     def space(self) -> str:
@@ -47,17 +53,28 @@ class Config:
 
     @property
     def guided(self) -> bool:
-        """Whether predictions make use of what the model says of its guidance."""
-        return self.options.stabilizer == "trend" and self.predictor is None
+        """Whether use is made of what the model says of its guidance."""
+        return self.records or (self.options.stabilizer == "trend" and self.predictor is None)
+
+    @property
+    def records(self) -> bool:
+        """Mode record: as off, and the run is recorded."""
+        return isinstance(self.policy, Record)
 
     @property
     def never_skips(self) -> bool:
-        """Mode off: the run is passed through untouched."""
+        """Modes off and record: the run is passed through untouched."""
         return isinstance(self.policy, Never)
 
     def make_predictor(self) -> Predictor:
         """The predictor of one run."""
-        return self.options.predictor(self.order) if self.predictor is None else self.predictor()
+        if self.predictor is not None:
+            return self.predictor()
+        return self.options.predictor(self.order) if self.plan is None else PlannedTrend(self.order, Table(self.plan))
+
+    def make_guidance_term(self, flow: bool) -> GuidanceTerm:
+        """What predicts with the model's guidance in one run."""
+        return GuidanceTerm(flow) if self.plan is None else PlannedGuidance(flow, Table(self.plan))
 
     @staticmethod
     def parse(mode: str = DEFAULT_MODE, **options: Unpack[GivenOptions]) -> Config:
@@ -80,10 +97,12 @@ class Config:
         for name, value in given.items():
             check_option(name, value)
         chosen = replace(said.defaults, **given)
+        name = plain_mode(mode) if said.plan is None else said.plan.name
         return Config(
-            mode=plain_mode(mode) if policy is None else type(policy).__name__,
+            mode=name if policy is None else type(policy).__name__,
             policy=said.policy(chosen) if policy is None else policy,
             order=chosen.order or said.order,
             options=chosen,
             predictor=predictor,
+            plan=said.plan if policy is None else None,
         )

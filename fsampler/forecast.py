@@ -8,7 +8,6 @@ from torch import Tensor
 
 from .config import Config
 from .gap_error import HIGH_CURVATURE, denoised_change
-from .guidance import GuidanceTerm
 from .history import History, usable_order
 from .measure import Sums, dot, norm, rms, share_along
 from .noise import FirstAnswer, innovation, noise_in
@@ -43,7 +42,7 @@ class Forecaster:
         self.history = History(self._parameterization(), capacity, config.nodes)
         self.first_curvature: Tensor | None = None
         guided = config.guided and self.history.parameterization == "epsilon"
-        self.guidance = GuidanceTerm(flow) if guided else None
+        self.guidance = config.make_guidance_term(flow) if guided else None
 
     def _parameterization(self) -> str:
         return "epsilon" if self.config.space == "auto" else self.config.space
@@ -58,7 +57,7 @@ class Forecaster:
             return None
         value = self.predictor.value(self._readable(query), query)
         if self.guidance is not None:
-            value = self.guidance.applied(value, query.sigma, self.history.newest)
+            value = self.guidance.applied(value, query.sigma, self.history)
         return Forecast(value, self.history.parameterization)
 
     def _readable(self, query: Query) -> History:

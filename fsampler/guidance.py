@@ -19,7 +19,7 @@ import math
 import torch
 from torch import Tensor
 
-from .history import Entry
+from .history import History
 from .measure import alignment, dot
 from .schedule import signal_level, ve_sigma
 
@@ -65,11 +65,12 @@ class GuidanceTerm:
         used on, or None."""
         self.difference = None if guidance is None else guidance.div_(sigma)
 
-    def applied(self, value: Tensor, sigma: Tensor, newest: Entry) -> Tensor:
-        """A predicted ``value [B, ...]`` for ``sigma`` (0-d) with the term in its share of the trend's place; in the
-        value's own memory. newest: the newest REAL answer."""
+    def applied(self, value: Tensor, sigma: Tensor, history: History) -> Tensor:
+        """A value ``[B, ...]`` that was predicted from ``history`` for ``sigma`` (0-d), with the term in its share of
+        the trend's place; in the value's own memory."""
         if self.difference is None or self._strength is None or self._share is None:
             return value
+        newest = history.newest
         moved = torch.log(signal_level(sigma, self.flow) / sigma) - self._half_log_snr(newest.sigma)
         value.lerp_(newest.value, self._share)
         return value.addcmul_(self.difference, USED * self._share * self._strength * moved)

@@ -30,6 +30,15 @@ def rms(a: Tensor) -> Tensor:
     return norm(a) / math.sqrt(a[0].numel())
 
 
+def traced(a: Tensor, count: int) -> Tensor:
+    """Elements of each sample that stand for all of it: all, or every so many, ``count`` to twice as many; ``[B, n]``.
+
+    At odd distances, so that they do not run down one column of an image. May share the memory of ``a``.
+    """
+    flat = a.flatten(1)
+    return flat[:, :: (flat.shape[1] // count) | 1]
+
+
 def alignment(ab: Tensor, aa: Tensor, bb: Tensor) -> Tensor:
     """The share of one latent that lies along another, the squared cosine of their angle, with the cosine's sign.
 

@@ -13,7 +13,10 @@ from typing import NoReturn
 from .history import MAX_ORDER, MIN_ORDER
 from .options import OURS, PAPER, Options
 from .paper import AdaptiveGate, Cadence, ExplicitSteps
-from .policies import Budget, ErrorControl, Guarded, Never, Policy
+from .plan_text import PREFIX, Plan, PlanTextError
+from .plan_text import parse as parse_plan
+from .planned import Planned, Unrecorded
+from .policies import Budget, ErrorControl, Guarded, Never, Policy, Record
 
 # A preset is an `auto` tolerance named for what the user gets (README, "What a preset costs and keeps").
 PRESETS = {"quality": 0.04, "balanced": 0.08, "fast": 0.14, "turbo": 0.28}
@@ -29,11 +32,15 @@ Refuse = Callable[[int, str], NoReturn]  # the position of what is wrong, and wh
 
 @dataclass(frozen=True)
 class Mode:
-    """What a mode text says: the options it implies, its predictor's order, and how its policy follows from them."""
+    """What a mode text says: the options it implies, its predictor's order, and how its policy follows from them.
+
+    plan: the plan that it gives, or None.
+    """
 
     defaults: Options
     order: int
     policy: Callable[[Options], Policy]
+    plan: Plan | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,10 @@ def _off(_text: str, _refuse: Refuse) -> Mode:
     return Mode(PAPER, 2, lambda options: Never())
 
 
+def _record(_text: str, _refuse: Refuse) -> Mode:
+    return Mode(PAPER, 2, lambda options: Record())
+
+
 def _adaptive(_text: str, _refuse: Refuse) -> Mode:
     def policy(options: Options) -> Policy:
         first, cap = options.opening, options.max_consecutive_skips
@@ -141,6 +152,26 @@ def _calls(text: str, refuse: Refuse) -> Mode:
     return Mode(replace(OURS, protect_first=None), 2, policy)
 
 
+def _plan(text: str, refuse: Refuse) -> Mode:
+    try:
+        sequence, plan = parse_plan(text)
+    except PlanTextError as error:
+        refuse(error.position, error.expected)
+
+    def budget(options: Options) -> Budget:
+        return Budget(
+            sequence.count("R"), None, options.protect_first, options.protect_last, options.max_consecutive_skips
+        )
+
+    def policy(options: Options) -> Policy:
+        for name in ("order", "space", "nodes", "stabilizer"):
+            if getattr(options, name) != getattr(OURS, name):
+                raise ValueError(f"{name} is {getattr(options, name)!r} beside a plan, which has its own predictions")
+        return Unrecorded(budget(options)) if plan is None else Planned(plan, budget(options))
+
+    return Mode(replace(OURS, protect_first=None), 2, policy, plan)
+
+
 def _cadence(text: str, refuse: Refuse) -> Mode:
     match = re.fullmatch(r"h([0-9]{1,9})/s([0-9]{1,9})", text)
     if not match:
@@ -177,8 +208,16 @@ def _steps(text: str, refuse: Refuse) -> Mode:
 
 FORMS = (
     Form("off", lambda text: text == "off", _off),
+    Form("record", lambda text: text == "record", _record),
     Form(
-        "hN/sK (N 2-4, K 1-99; h2/s3)", lambda text: "/" in text and not text.startswith(("auto:", "calls:")), _cadence
+        "plan:RRSR... (a text that FSampler Record or fsampler record has made)",
+        lambda text: text.startswith(PREFIX),
+        _plan,
+    ),
+    Form(
+        "hN/sK (N 2-4, K 1-99; h2/s3)",
+        lambda text: "/" in text and not text.startswith(("auto:", "calls:", PREFIX)),
+        _cadence,
     ),
     Form(
         "hN, i, j, ... (steps from 0; h2, 3, 4, 7)",
@@ -191,4 +230,4 @@ FORMS = (
     Form(" | ".join(PRESETS), lambda text: text in PRESETS, _preset),
 )
 VALID_FORMS = " | ".join(form.syntax for form in FORMS)
-NAMES = (*PRESETS, "off", "auto", "adaptive", *PAPER_MODES)  # what a misspelt name is compared with
+NAMES = (*PRESETS, "off", "record", "auto", "adaptive", *PAPER_MODES)  # what a misspelt name is compared with

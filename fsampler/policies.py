@@ -5,7 +5,7 @@ A policy is frozen and pure, and it never sees a tensor. To write one, subclass 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -92,6 +92,14 @@ class Policy(ABC):
         """A remark for the report where a run of that many steps is shorter than what was asked for; else None."""
         return None
 
+    def remarks(self, changes: Collection[int], setting: Mapping[str, str]) -> Iterable[Note]:
+        """Further remarks on a run in which the model changes at ``changes``, made in ``setting`` (``run.begin``)."""
+        return ()
+
+    def refusal(self, sigmas: Sequence[float]) -> Note | None:
+        """Why nothing may be skipped over that schedule; or None."""
+        return None
+
     def check(self, steps: int, changes: Iterable[int] = ()) -> None:  # noqa: B027  most policies run over any steps
         """Raises ValueError when the policy cannot run over that many steps, the model changing at ``changes``."""
 
@@ -102,6 +110,11 @@ class Never(Policy):
 
     def decide(self, situation: Situation) -> Decision:
         return Decision(False, "off")
+
+
+@dataclass(frozen=True)
+class Record(Never):
+    """Mode ``record``: as ``off``, and the run is recorded."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +164,8 @@ def _plan(
     return situation.planner(*run, changes, windows, longest_gap, calls, thinned, calls is None)
 
 
-def _as_planned(skip: bool) -> Decision:
+def as_planned(skip: bool) -> Decision:
+    """The decision of a policy that had settled it before."""
     return Decision(skip, PLANNED_SKIP if skip else PLANNED_CALL)
 
 
@@ -251,7 +265,7 @@ class Budget(Policy):
             return Decision(False, "warm-up" if len(real) < windows.first else PLANNED_CALL)
         remaining, way = calls - len(real), steps - 1 - real[-1]
         if remaining <= 0:
-            return _as_planned(situation.step < windows.closing)
+            return as_planned(situation.step < windows.closing)
         # An unforeseen change takes calls too: what is planned begins anew with it.
         since = situation.model_since
         begun = windows if since in changes else replace(windows, first=max(windows.first, since + 1))
@@ -261,7 +275,7 @@ class Budget(Policy):
         before, last = real[-2:]
         # The call at an open end is the next sampler's.
         following = plan.next_real(before, last, min(remaining, way) + open_end)
-        return _as_planned(following is not None and situation.step < following)
+        return as_planned(following is not None and situation.step < following)
 
     def note(self, steps: int) -> Note | None:
         if self.calls is None or self.calls <= steps:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .location import Place
-from .measure import Measured, dot
+from .measure import Measured, dot, traced
 from .notes import Note
 from .schedule import MATCH, coincide
 
@@ -71,9 +71,7 @@ class QueryReader:
 
     def _apart(self, x: Tensor, wide: torch.dtype) -> Tensor | None:
         """``Query.apart``; keeps what the next x needs of this one."""
-        flat, before = x.flatten(1), self._trace
-        stride = (flat.shape[1] // TRACED) | 1  # odd, so that it does not run down one column of an image
-        now = flat[:, ::stride].to(wide, copy=True)
+        before, now = self._trace, traced(x, TRACED).to(wide, copy=True)
         self._trace = now, dot(now, now)
         if before is None or now.shape[1] < FEWEST_TRACED:
             return None

@@ -12,6 +12,7 @@ from .location import Place
 from .modes import shortened
 from .notes import Note
 from .policies import Decision
+from .recording import Recording
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -46,7 +47,7 @@ class Report:
 
     notes: remarks for the user. seconds: from the first evaluation to the end of the run. speedup: how many times as
     long the run would have taken in full, by the times of the calls it made (``timing``). None until the run is over,
-    and where nothing was measured.
+    and where nothing was measured. recording: mode record's; not in the JSON.
     """
 
     mode: str
@@ -55,6 +56,7 @@ class Report:
     notes: list[Note] = field(default_factory=list)
     seconds: float | None = field(default=None, compare=False)  # two runs alike are equal
     speedup: float | None = field(default=None, compare=False)
+    recording: Recording | None = field(default=None, compare=False, repr=False)
 
     def add(self, place: Place, decision: Decision) -> None:
         """One more evaluation."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
@@ -15,9 +15,10 @@ from .modes import DEFAULT_MODE
 from .notes import Note
 from .options import GivenOptions
 from .query import Model
+from .recorder import RecordedRun
 from .report import Report
-from .response import Response, probe
-from .schedule import check_schedule, first_close
+from .response import EulerResponse, Response, probe
+from .schedule import check_schedule, first_close, is_flow
 
 if TYPE_CHECKING:
     from typing import Unpack  # Python 3.11; nothing but a type checker reads it
@@ -33,6 +34,7 @@ def sample(
     extra_args: Mapping[str, Any] | None = None,
     callback: Callable[[dict[str, Any]], None] | None = None,
     solver_options: Mapping[str, Any] | None = None,
+    setting: Mapping[str, str] | None = None,
     **options: Unpack[GivenOptions],
 ) -> tuple[Tensor, Report]:
     """Sample from ``x [B, ...]`` over ``sigmas``; returns ``(x at the last sigma [B, ...], Report)``.
@@ -41,6 +43,7 @@ def sample(
     model: ``(x, sigma [B], **extra_args) -> denoised``; it may say what guidance did (``SkippingDenoiser``).
     mode: a mode text or a ``Config``; None is the default mode.
     extra_args, callback: the solver's, of k-diffusion's signature; solver_options: what else it takes (eta).
+    setting: ``begin``'s, beside the solver's name and the latent's size, which are known here.
     options: ``Config.parse``'s, among them ``policy`` (decides in place of the mode's own) and ``predictor`` (makes the
     run's predictor).
 
@@ -57,7 +60,9 @@ def sample(
     if config is mode and options:
         raise ValueError(f"options {sorted(options)} beside a Config; expected them in Config.parse")
     own = {"extra_args": extra_args, "solver_options": solver_options}
-    denoiser = begin(model, sigmas, config, functools.partial(probe, solver, sigmas, x.ndim, model=model, **own))
+    probing = functools.partial(probe, solver, sigmas, x.ndim, model=model, **own)
+    setting = {"sampler": name_of(solver), "size": size_of(x), **(setting or {})}
+    denoiser = begin(model, sigmas, config, probing, setting=setting)
     arguments = {"extra_args": extra_args, "callback": callback, "disable": True, **(solver_options or {})}
     return solver(denoiser, x, sigmas, **arguments), denoiser.finish()
 
@@ -69,14 +74,18 @@ def begin(
     probing: Callable[[], tuple[Response, Note | None]] | None = None,
     *,
     flow: bool | None = None,
-    changes: Iterable[int] = (),
+    changes: Collection[int] = (),
+    setting: Mapping[str, str] | None = None,
 ) -> SkippingDenoiser | FullRun:
     """The denoiser of one run: call it where the sampler would call ``model``, then ``finish()`` it for the ``Report``.
 
-    A ``FullRun`` in mode off, and over a schedule in which two sigmas are the same but for rounding.
+    A ``FullRun`` in modes off and record, over a schedule in which two sigmas are the same but for rounding, and where
+    a plan was made for another schedule.
 
     probing: ``response.probe`` with its arguments given; called where its outcome is of use.
     flow, changes: ``SkippingDenoiser``'s. Raises what that raises.
+    setting: in what the run is made, by name: ``{"sampler": "euler", "cfg": "5"}``. A recording keeps it, and a plan
+    that was recorded in another says so.
 
     >>> import torch
     >>> sigmas, x = torch.linspace(1, 0, 21), torch.ones(1, 1, 4, 4)
@@ -86,14 +95,37 @@ def begin(
     >>> denoiser.finish().sequence
     'RRRRSRRSRRSRRSRRSRRR'
     """
+    schedule, setting = check_schedule(sigmas), setting or {}
+    if config.records:
+        response, unfit = probing() if probing is not None else (EulerResponse(), None)
+        if changes:
+            unfit = Note("not-recorded", "the model changes within the run")
+        flow = is_flow(schedule) if flow is None else flow
+        return RecordedRun(model, sigmas, config.mode, flow=flow, response=response, unfit=unfit, setting=setting)
     if config.never_skips:
-        check_schedule(sigmas)
         return FullRun(model, sigmas, config.mode)
-    close = first_close(check_schedule(sigmas))
-    if close is not None:
-        reason = Note("close-sigmas", f"the sigmas of steps {close} and {close + 1} are too close to tell apart")
+    reason = _too_close(schedule) or config.policy.refusal(schedule)
+    if reason:
         return FullRun(model, sigmas, config.mode, reason)
-    response, note = probing() if probing is not None and config.correct else (None, None)
-    denoiser = SkippingDenoiser(model, sigmas, config, flow=flow, changes=changes, response=response)
-    denoiser.report.notes += [said for said in (note, config.policy.note(denoiser.report.steps)) if said]
+    known, note = probing() if probing is not None and config.correct else (None, None)
+    denoiser = SkippingDenoiser(model, sigmas, config, flow=flow, changes=changes, response=known)
+    said = [note, config.policy.note(denoiser.report.steps), *config.policy.remarks(changes, setting)]
+    denoiser.report.notes += [one for one in said if one]
     return denoiser
+
+
+def _too_close(schedule: Sequence[float]) -> Note | None:
+    close = first_close(schedule)
+    if close is None:
+        return None
+    return Note("close-sigmas", f"the sigmas of steps {close} and {close + 1} are too close to tell apart")
+
+
+def name_of(solver: object) -> str:
+    """What a solver is called in a setting: ``euler`` for ``sample_euler``."""
+    return str(getattr(solver, "__name__", type(solver).__name__)).removeprefix("sample_")
+
+
+def size_of(x: Tensor) -> str:
+    """The size of a latent ``[B, C, ...]`` in a setting: ``64x64``."""
+    return "x".join(map(str, x.shape[2:])) or str(x.shape[1])

@@ -10,7 +10,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = sorted((ROOT / "fsampler").glob("*.py"))
-PIL_USERS = {"chart.py", "report.py"}  # imported only when a chart is asked for; by the report for its type
+PIL_USERS = {
+    "chart.py",
+    "plan_chart.py",
+    "report.py",
+}  # imported only when a chart is asked for; by the report for its type
 
 PACK = "comfyui_fsampler"
 # By folder: the folders of the pack that it may import, and what it may import beside them and the standard library.

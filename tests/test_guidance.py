@@ -7,7 +7,7 @@ import torch
 from comfyui_fsampler.fsampler import Config, sample
 from comfyui_fsampler.fsampler.forecast import Forecaster
 from comfyui_fsampler.fsampler.guidance import LARGEST, USED, GuidanceTerm, taken_from
-from comfyui_fsampler.fsampler.history import Entry
+from comfyui_fsampler.fsampler.history import History
 from comfyui_fsampler.fsampler.predictors import Trend
 from comfyui_fsampler.samplers import SOLVERS
 
@@ -62,6 +62,13 @@ ACROSS = (
 )
 
 
+def remembering(sigma, value):
+    """A history of one REAL answer."""
+    history = History("epsilon", 2, "sigma")
+    history.append(sigma, value, sigma)
+    return history
+
+
 @pytest.mark.parametrize("flow", [False, True])
 def test_where_the_trend_fails_the_strength_is_learned_and_half_of_it_is_used(flow):
     newest, sigma, following = (0.8, 0.6, 0.3) if flow else (4.0, 2.0, 0.5)
@@ -74,7 +81,7 @@ def test_where_the_trend_fails_the_strength_is_learned_and_half_of_it_is_used(fl
     assert unexplained(term, change, trend, sigma, newest).tolist() == pytest.approx([-1e-3, -1e-3])
     further = half_log_snr(following, flow) - half_log_snr(sigma, flow)
     term.see(sigma * AGAINST, sigma)
-    predicted = term.applied(3 * SLOPE, torch.tensor(following), Entry(sigma, START))
+    predicted = term.applied(3 * SLOPE, torch.tensor(following), remembering(sigma, START))
     torch.testing.assert_close(predicted, START + USED * strengths * further * AGAINST, rtol=1e-6, atol=1e-6)
 
 
@@ -84,7 +91,7 @@ def test_a_trend_that_holds_is_followed_as_ever_and_the_change_is_all_its_own():
     change = 0.7 * SLOPE + 0.1 * AGAINST
     shares = [unexplained(each, change, SLOPE, 2.0, 4.0) for each in (term, GuidanceTerm(flow=False))]
     assert torch.equal(*shares)  # the other one knows of no guidance
-    assert torch.equal(term.applied(3 * SLOPE, torch.tensor(1.0), Entry(2.0, START)), 3 * SLOPE)
+    assert torch.equal(term.applied(3 * SLOPE, torch.tensor(1.0), remembering(2.0, START)), 3 * SLOPE)
 
 
 def test_each_sample_is_judged_by_its_own_trend():
@@ -92,7 +99,7 @@ def test_each_sample_is_judged_by_its_own_trend():
     term.see(AGAINST.clone(), 1.0)
     change = torch.cat([SLOPE[:1], AGAINST[1:]])
     unexplained(term, change, torch.cat([SLOPE[:1], ACROSS[1:]]), 0.5, 1.0)
-    predicted = term.applied(3 * SLOPE, torch.tensor(0.25), Entry(0.5, START))
+    predicted = term.applied(3 * SLOPE, torch.tensor(0.25), remembering(0.5, START))
     assert torch.equal(predicted[0], 3 * SLOPE[0]) and not torch.allclose(predicted[1], 3 * SLOPE[1])
 
 
@@ -129,9 +136,9 @@ def test_a_curve_bends_as_it_does_whatever_guidance_explains_of_it():
 
 def test_before_anything_is_learned_a_prediction_is_as_it_was():
     term, value = GuidanceTerm(flow=True), SLOPE.clone()
-    assert term.applied(value, torch.tensor(0.5), Entry(0.8, START)) is value
+    assert term.applied(value, torch.tensor(0.5), remembering(0.8, START)) is value
     term.see(AGAINST.clone(), 0.8)
-    assert torch.equal(term.applied(value, torch.tensor(0.5), Entry(0.8, START)), SLOPE)
+    assert torch.equal(term.applied(value, torch.tensor(0.5), remembering(0.8, START)), SLOPE)
 
 
 def test_a_run_makes_use_of_what_it_is_told():

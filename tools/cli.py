@@ -17,6 +17,7 @@ from .text import one_line
 
 COMMANDS = {
     "demo": ("fsampler_research.demo.command", "run the demo model in full and with skipping, and compare pictures"),
+    "record": ("fsampler_research.demo.record", "plan the demo model's calls from a run that is recorded"),
     "convert": (".convert.command", "put FSampler into a ComfyUI workflow file, or take it out again"),
     "queue": (".queueing.command", "run a workflow on ComfyUI servers, for every mode and seed"),
     "compare": (".compare.command", "a page that compares what fsampler queue has made"),

@@ -52,7 +52,7 @@ def compare(settings, network, bar):
     def run(mode, config, steps):
         bar.set_description(mode)
         began = time.perf_counter()
-        x, report = _sample(settings, _ticking(model, bar), noise, config, steps)
+        x, report = _sample(settings, _Ticking(model, bar), noise, config, steps)
         seconds = time.perf_counter() - began
         if not torch.isfinite(x).all():
             raise FloatingPointError(f"the model's output is not finite in the run {mode!r}; expected finite values")
@@ -104,10 +104,15 @@ def _fresh_noise(seed, like):
     return lambda sigma, sigma_next: torch.stack([torch.randn(like.shape[1:], generator=g) for g in generators])
 
 
-def _ticking(model, bar):
-    def ticking(x, sigma):
-        denoised = model(x, sigma)
-        bar.update()
-        return denoised
+class _Ticking:
+    """A denoiser that counts its calls on a bar, and says of its guidance what it says."""
 
-    return ticking
+    def __init__(self, model, bar):
+        self._model, self._bar = model, bar
+        self.guidance_difference = None
+
+    def __call__(self, x, sigma):
+        denoised = self._model(x, sigma)
+        self.guidance_difference = self._model.guidance_difference
+        self._bar.update()
+        return denoised
