@@ -11,6 +11,7 @@ from .compare import FSamplerCompare
 from .ksampler import FSamplerKSampler, FSamplerKSamplerAdvanced
 from .model import FSamplerModel
 from .original import OriginalFSampler, OriginalFSamplerAdvanced, OriginalFSamplerSelect
+from .record import FSamplerRecord
 from .report import FSamplerReport
 from .sampler import FSamplerSampler
 from .settings import FSamplerSettings
@@ -24,6 +25,7 @@ NODES = {
     "FSamplerSolver": (FSamplerSolver, "FSampler Solver"),
     "FSamplerSettings": (FSamplerSettings, "FSampler Settings"),
     "FSamplerReport": (FSamplerReport, "FSampler Report"),
+    "FSamplerRecord": (FSamplerRecord, "FSampler Record"),
     "FSamplerCompare": (FSamplerCompare, "FSampler Compare"),
     "FSampler": (OriginalFSampler, "FSampler (original)"),
     "FSamplerAdvanced": (OriginalFSamplerAdvanced, "FSampler Advanced (original)"),

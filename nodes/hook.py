@@ -21,6 +21,7 @@ from .guided import Guided
 from .memory import Memory
 from .refusals import why_in_full, why_wrapped_in_full
 from .rehearsal import rehearsal
+from .setting import setting_of
 from .stretch import stretch
 
 logger = logging.getLogger(__name__)
@@ -153,7 +154,8 @@ def skipping(guider, sampler, sigmas, extra_args, config, reports, model=None):
         if len(schedule) == len(given):
             probing = rehearsal(sampler, behind, schedule, x.ndim, {**extra_args, "model_options": base_options})
         called = Guided(guider) if model is None and made.guided else asked
-        return begin(called, schedule, made, probing, flow=flow, changes=changes)
+        setting = setting_of(sampler, guider, x)
+        return begin(called, schedule, made, probing, flow=flow, changes=changes, setting=setting)
 
     proxy = Guider(guider, start, reports) if model is None else StandIn(model, guider, start, reports)
     try:

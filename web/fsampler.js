@@ -1,7 +1,7 @@
-// FSampler Report and FSampler Compare show, after a run, the text of their output on the node.
+// FSampler Report, FSampler Record and FSampler Compare show, after a run, the text of their output on the node.
 import { app } from "../../scripts/app.js";
 
-const WIDTHS = { FSamplerReport: 480, FSamplerCompare: 320 }; // pixels; a report's chart is wide
+const WIDTHS = { FSamplerReport: 480, FSamplerRecord: 480, FSamplerCompare: 320 }; // pixels; charts are wide
 const HEIGHT = 56; // four lines, more scrolls
 
 function addText(node) {

@@ -1,0 +1,103 @@
+"""FSampler Record: a plan from runs that were recorded, as a mode text, and what it lets expect."""
+
+import nodes as core
+
+from ..fsampler.plan_chart import draw
+from ..fsampler.recorded_plans import FEWEST, expected, planned
+from ..fsampler.recording import MOST_IMAGES
+from .report import to_image
+
+
+class FSamplerRecord:
+    """Keeps what it has seen of a run until a run over another schedule comes; an instance is one node of a graph."""
+
+    CATEGORY = "sampling/FSampler"
+    DESCRIPTION = (
+        "Plans the calls of a workflow from runs of it in mode record. The plan is a text: use it as the mode of any "
+        "FSampler node with the same steps, schedule, sampler and model."
+    )
+    SEARCH_ALIASES = ["fsampler plan", "calibrate", "record run"]
+    FUNCTION = "plan"
+    OUTPUT_NODE = True
+    RETURN_TYPES = ("STRING", "IMAGE", "STRING")
+    RETURN_NAMES = ("mode", "chart", "text")
+    OUTPUT_TOOLTIPS = (
+        "The plan, for the mode of a FSampler node; calls:N while nothing is recorded.",
+        "The error to expect for every number of calls.",
+        "What was recorded, and what to expect.",
+    )
+
+    def __init__(self):
+        self._recording = self._newest = None
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {
+            "required": {
+                "report": ("FSAMPLER_REPORT", {"tooltip": "Of a FSampler node in mode record."}),
+                "calls": (
+                    "INT",
+                    {"default": 10, "min": FEWEST, "max": 200, "tooltip": "Model calls of the planned run."},
+                ),
+                "images": (
+                    "INT",
+                    {
+                        "default": MOST_IMAGES,
+                        "min": 1,
+                        "max": MOST_IMAGES,
+                        "tooltip": "How many images to plan from: the newest recorded since this node was made. More "
+                        "than one, of other seeds and prompts, make plans that serve more.",
+                    },
+                ),
+            },
+            "optional": {
+                "latent": (
+                    "LATENT",
+                    {
+                        "tooltip": "The sampler's result. Needed with FSampler (model), FSampler Sampler and "
+                        "FSampler Solver, whose report comes before the run: it makes this node wait.",
+                    },
+                )
+            },
+        }
+
+    @classmethod
+    def IS_CHANGED(cls, **inputs):
+        return float("nan")  # a model or sampler node is not executed again, its report is another one all the same
+
+    def plan(self, report, calls, images, latent=None):
+        run = report.runs[-1] if report.runs else None
+        recording = run and run.recording
+        if recording is None:
+            text = f"nothing is recorded: {_why_not(run)}; the mode is calls:{calls}"
+            return {"ui": {"text": [text]}, "result": (f"calls:{calls}", to_image(draw([], calls)), text)}
+        if recording is not self._newest:
+            self._newest, self._recording = recording, _joined(self._recording, recording)
+        kept = self._recording.newest(images)
+        outlook = [expected(kept, count) for count in range(FEWEST, kept.steps)]
+        mode = str(planned(kept, min(calls, kept.steps)))
+        chart, text = to_image(draw(outlook, calls)), _said(kept, outlook, calls)
+        shown = core.PreviewImage().save_images(chart, "fsampler_record")["ui"]
+        return {"ui": {**shown, "text": [text, mode]}, "result": (mode, chart, text)}
+
+
+def _why_not(run):
+    if run is None:
+        return "no sampler has run with this report yet; connect its latent to this node"
+    said = [str(note) for note in run.notes if note.code == "not-recorded"]
+    return said[0] if said else f"the run was in mode {run.mode}; expected record"
+
+
+def _joined(before, recording):
+    """The recording with the images before it, where they are of the same schedule and setting."""
+    alike = before is not None and before.sigmas == recording.sigmas and before.setting == recording.setting
+    return before.joined(recording) if alike else recording
+
+
+def _said(recording, outlook, calls):
+    setting = ", ".join(f"{name} {value}" for name, value in recording.setting.items())
+    images = f"{recording.images} image" + ("s" if recording.images > 1 else "")
+    found = next((one for one in outlook if one.calls == calls), None)
+    if found is None:
+        return f"{images} of {setting}: {calls} calls are all of the {recording.steps} steps"
+    return f"{images} of {setting}: {found}"
