@@ -81,14 +81,14 @@ class DeferredCorrection:
 
 
 def value_shift(parameterization: str, delta: Tensor, sigma: float, trend_gain: Tensor | None) -> Tensor:
-    """What ``delta [B, ...]`` adds to the REAL value of a parameterization, ``[B, ...]``.
+    """What each unit of ``delta [B, ...]`` adds to the REAL value of a parameterization: a factor that goes with it.
 
     The model is taken to answer ``denoised + (trend_gain - 0.4) delta`` at the corrected state. ``trend_gain`` is the
     predictor's, ``[B, 1, ..., 1]``; None counts as 1. Measured: docs/measurements.md, "The answer at the corrected
     state".
     """
-    response = (1.0 if trend_gain is None else trend_gain) - NEUTRAL_GAIN
-    return encode(parameterization, response * delta, delta, sigma)
+    gain = delta.new_ones([1] * delta.ndim) if trend_gain is None else trend_gain
+    return encode(parameterization, gain - NEUTRAL_GAIN, torch.ones_like(gain), sigma)  # it is linear in both
 
 
 @dataclass(frozen=True)

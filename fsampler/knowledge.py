@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import torch
 from torch import Tensor
 
 from .config import Config
@@ -164,7 +165,8 @@ class Knowledge:
         delta = self.correction.delta(history, value, place)
         if delta is not None:
             gain = forecaster.predictor.trend_gain
-            value = value + value_shift(history.parameterization, delta, place.sigma, gain)
+            shift = value_shift(history.parameterization, delta, place.sigma, gain)
+            value = torch.addcmul(value, delta, shift)
         value = value.clone() if value is denoised else value  # the model may answer in the same tensor again
         forecaster.remember(state, place.sigma, denoised, value, self.sigmas[place.step])
         first = self._watched(denoised, value, place)

@@ -9,6 +9,7 @@ denoised   ``denoised``              the estimate of the clean image itself
 The public option and the widget are called ``space``.
 """
 
+import torch
 from torch import Tensor
 
 PARAMETERIZATIONS = ("epsilon", "residual", "denoised")
@@ -35,8 +36,8 @@ def decode(parameterization: str, value: Tensor, x: Tensor, sigma: float | Tenso
     >>> decode("epsilon", torch.tensor([[2.0]]), torch.tensor([[5.0]]), 2.0)
     tensor([[1.]])
     """
-    if parameterization == "epsilon":
-        return x - sigma * value
+    if parameterization == "epsilon":  # x - sigma value, without a latent for the product
+        return torch.addcmul(x, value, sigma, value=-1) if isinstance(sigma, Tensor) else x.sub(value, alpha=sigma)
     if parameterization == "residual":
         return x + value
     return value

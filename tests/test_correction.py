@@ -150,7 +150,7 @@ def test_denoised_follows_the_correction_as_far_as_trends_come_true(space, alpha
     x, real, delta = (noise((2, 3), dtype=torch.float64) * k for k in (3.0, 1.0, 0.1))
     learned = None if alpha is None else torch.full((2, 1), alpha, dtype=torch.float64)
     moved = real + (0.6 if alpha is None else alpha - 0.4) * delta
-    value = encode(space, real, x, 1.7) + value_shift(space, delta, 1.7, learned)
+    value = encode(space, real, x, 1.7) + value_shift(space, delta, 1.7, learned) * delta
     torch.testing.assert_close(value, encode(space, moved, x + delta, 1.7))
 
 

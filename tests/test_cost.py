@@ -1,11 +1,12 @@
 """What an evaluation costs: the count of latents read and written, against operations counted by hand."""
 
+import pytest
 import torch
 from comfyui_fsampler.fsampler.correction import OpenGap
 from comfyui_fsampler.fsampler.history import Entry
 from comfyui_fsampler.fsampler.parameterization import encode
 from fsampler_research.benchmarks import cost
-from fsampler_research.benchmarks.traffic import Operation, Traffic, by_line, evaluations, moves
+from fsampler_research.benchmarks.traffic import Operation, Traffic, by_line, dearest, evaluations, moves
 
 
 def test_each_latent_that_an_operation_reads_or_writes_counts_once():
@@ -57,3 +58,13 @@ def test_the_benchmark_prints_the_lines_and_their_sums(capsys):
         *body, total = [[cell.strip() for cell in row.split("|")[1:-1]] for row in table.strip().split("\n")[2:]]
         assert len(body) > 4 and total[0] == "all"
         assert [sum(int(row[way]) for row in body) for way in (2, 3)] == [int(cell) for cell in total[2:]]
+
+
+@pytest.mark.parametrize("model", [cost.denoise, cost.Guided()], ids=["without guidance", "with guidance"])
+@pytest.mark.parametrize("kind, most", [("SKIP", 25), ("REAL", 70)])
+def test_an_evaluation_moves_no_more_latents_than_it_may(kind, most, model):
+    operations = dearest(model, kind)
+    assert most / 3 < moves(operations) <= most
+    corrected = any(operation.line.startswith("correction.py") for operation in operations)
+    guided = any(operation.line.startswith("guidance.py") for operation in operations)
+    assert corrected and guided == isinstance(model, cost.Guided)  # the dearest kind is among those counted
