@@ -126,9 +126,9 @@ class Forecaster:
             return None
         older, newer = (entry.sigma for entry in self.history.entries[-2:])
         miss = rms(change.sub_(seen.trend)) / rms(seen.denoised).clamp_min(TINY)
-        divided = miss / ((newer - seen.sigma) * (older - seen.sigma))
-        in_epsilon = divided if self.history.parameterization == "epsilon" else divided / seen.sigma
-        return in_epsilon / lambda_slope_squared(newer, self.flow)
+        distances = (newer - seen.sigma) * (older - seen.sigma)
+        to_epsilon = 1.0 if self.history.parameterization == "epsilon" else seen.sigma
+        return miss / (distances * to_epsilon * lambda_slope_squared(newer, self.flow))
 
     def remember(self, state: Tensor, sigma: float, denoised: Tensor, value: Tensor, step_begins: float) -> None:
         """Take a REAL evaluation into the history; ``step_begins`` is the sigma at which its step begins."""

@@ -89,7 +89,7 @@ class GuidanceTerm:
         along = [dot(self.difference, other) for other in (self.difference, trend, change)]
         gg, tg, gy = moved**2 * along[0], moved * along[1], moved * along[2]
         new = torch.stack([tt, gg, tg, ty, gy])
-        self._sums = new if self._sums is None else MEMORY * self._sums + new
+        self._sums = new if self._sums is None else new.add_(self._sums, alpha=MEMORY)
         self._strength = _least_squares(*self._sums).clamp(0, LARGEST)
         return ty - self._share * self._strength * tg
 

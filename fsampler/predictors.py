@@ -107,7 +107,7 @@ def learn_gain(gain: Tensor | None, came_true: Tensor, high_curvature: Tensor | 
     came_true = came_true.clamp(*GAIN_RANGE)
     if gain is None or high_curvature is None:
         return came_true
-    slow = GAIN_MEMORY * gain + (1 - GAIN_MEMORY) * came_true
+    slow = torch.lerp(came_true, gain, GAIN_MEMORY)
     return torch.where(high_curvature, torch.minimum(came_true, slow), slow)
 
 
