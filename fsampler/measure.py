@@ -15,8 +15,9 @@ from torch import Tensor
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
     """Inner product of each sample, ``[B, 1, ..., 1]`` for inputs ``[B, ...]``."""
-    rows, columns = a.reshape(len(a), 1, -1), b.reshape(len(b), -1, 1)  # a product of matrices needs no a * b
-    return torch.bmm(rows, columns).reshape(-1, *[1] * (a.ndim - 1))
+    size = a.shape[0]
+    rows, columns = a.reshape(size, 1, -1), b.reshape(size, -1, 1)  # a product of matrices needs no a * b
+    return torch.bmm(rows, columns).reshape(size, *[1] * (a.ndim - 1))
 
 
 def norm(a: Tensor) -> Tensor:
