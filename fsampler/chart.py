@@ -6,6 +6,7 @@ Drawn with Pillow, which ComfyUI installs; the only file of the core that needs 
 from __future__ import annotations
 
 import bisect
+import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -15,7 +16,9 @@ from .report import Report
 
 INK, FAINT, PAPER = (32, 36, 44), (150, 156, 168), (255, 255, 255)
 REAL_COLOUR, SKIP_COLOUR, ESTIMATE_COLOUR = (37, 99, 168), (214, 226, 240), (200, 82, 44)
-LANE, BAR, LEFT, TOP = 96, 34, 16, 44
+LANE, HEAD, BAR, LEFT, TOP = 132, 36, 56, 16, 52  # pixels; HEAD is the line above a lane's bars
+SMALL, NORMAL = 22, 24  # pixels of type, which is read at half the size of the picture
+APART = 16  # pixels between the numbers of two steps
 
 
 Font: TypeAlias = "ImageFont.FreeTypeFont | ImageFont.ImageFont"
@@ -27,7 +30,7 @@ def draw(reports: Sequence[Report], width: int = 960) -> Image.Image:
         raise ValueError("no report to draw; expected at least one")
     image = Image.new("RGB", (width, TOP + LANE * len(reports) + 12), PAPER)
     pen = ImageDraw.Draw(image)
-    small, normal = ImageFont.load_default(12), ImageFont.load_default(15)
+    small, normal = ImageFont.load_default(SMALL), ImageFont.load_default(NORMAL)
     _legend(pen, small)
     for lane, report in enumerate(reports):
         _lane(pen, report, TOP + lane * LANE, width, small, normal)
@@ -35,12 +38,16 @@ def draw(reports: Sequence[Report], width: int = 960) -> Image.Image:
 
 
 def _legend(pen: ImageDraw.ImageDraw, font: Font) -> None:
-    pen.rectangle((LEFT, 14, LEFT + 18, 28), fill=REAL_COLOUR)
-    pen.text((LEFT + 26, 13), "REAL: model called", fill=INK, font=font)
-    pen.rectangle((LEFT + 170, 14, LEFT + 188, 28), fill=SKIP_COLOUR, outline=FAINT)
-    pen.text((LEFT + 196, 13), "SKIP: predicted", fill=INK, font=font)
-    pen.line((LEFT + 320, 21, LEFT + 338, 21), fill=ESTIMATE_COLOUR, width=3)
-    pen.text((LEFT + 346, 13), "error estimate (share of the lane's largest)", fill=INK, font=font)
+    left = LEFT
+    for colour, edge, text in (
+        (REAL_COLOUR, None, "REAL: model called"),
+        (SKIP_COLOUR, FAINT, "SKIP: predicted"),
+        (ESTIMATE_COLOUR, None, "error estimate, of the lane's largest"),
+    ):
+        middle, half = 26, 2 if colour == ESTIMATE_COLOUR else 10
+        pen.rectangle((left, middle - half, left + 24, middle + half), fill=colour, outline=edge)
+        pen.text((left + 32, middle), text, fill=INK, font=font, anchor="lm")
+        left += 32 + round(pen.textlength(text, font=font)) + 32
 
 
 def _lane(pen: ImageDraw.ImageDraw, report: Report, top: int, width: int, small: Font, normal: Font) -> None:
@@ -50,17 +57,19 @@ def _lane(pen: ImageDraw.ImageDraw, report: Report, top: int, width: int, small:
         return
     step_width = (width - 2 * LEFT) / len(records)
     largest = max((r.estimate for r in records if r.estimate is not None), default=0)
-    bottom = top + 26 + BAR
-    every = max(1, -(-len(records) // 25))
+    bottom = top + HEAD + BAR
+    widest = pen.textlength(str(max(record.step for record in records)), font=small)
+    every = math.ceil((widest + APART) / step_width)
     for i, record in enumerate(records):
         x0, x1 = LEFT + i * step_width, LEFT + (i + 1) * step_width - max(min(1, step_width / 2), step_width * 0.08)
         real = record.kind == "REAL"
         pen.rectangle((x0, bottom - BAR, x1, bottom), fill=REAL_COLOUR if real else SKIP_COLOUR, outline=FAINT)
         if record.estimate is not None and largest > 0:
             y = bottom - 2 - (BAR - 4) * min(record.estimate / largest, 1)
-            pen.line((x0 + 1, y, x1 - 1, y), fill=ESTIMATE_COLOUR, width=3)
+            pen.line((x0 + 1, y, x1 - 1, y), fill=ESTIMATE_COLOUR, width=5)
         if i % every == 0:
-            pen.text(((x0 + x1) / 2, bottom + 4), str(record.step), fill=FAINT, font=small, anchor="ma")
+            centre = min(max((x0 + x1) / 2, LEFT + widest / 2), width - LEFT - widest / 2)
+            pen.text((centre, bottom + 4), str(record.step), fill=INK, font=small, anchor="ma")
 
 
 def _fit(pen: ImageDraw.ImageDraw, text: str, room: int, font: Font) -> str:

@@ -9,11 +9,13 @@ from typing import Literal, get_args
 Code = Literal[
     "adds-noise",
     "another-cache",
+    "another-fsampler",
     "answer-not-a-latent",
     "close-sigmas",
     "guidance-memory",
     "latent-changed",
     "little-skipped",
+    "no-report",
     "no-run",
     "not-recorded",
     "nothing-skipped",

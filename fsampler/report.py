@@ -119,7 +119,7 @@ class Report:
         """The factor and the seconds saved, where they are worth a word."""
         if self.speedup is None or abs(self.saved) < WORTH_SAYING:
             return ""
-        seconds = f"{abs(self.saved):.0f}" if abs(self.saved) >= 10 else f"{abs(self.saved):.1f}"
+        seconds = f"{abs(self.saved):.0f}" if abs(self.saved) >= 10 else f"{abs(self.saved):.2g}"
         return f", {self.speedup:.1f}x, about {seconds} s {'saved' if self.saved > 0 else 'lost'}"
 
     def table(self) -> str:

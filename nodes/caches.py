@@ -1,4 +1,6 @@
-"""Other accelerators on the same model, so that the user can be told."""
+"""Other accelerators on the same model: where two would skip, FSampler leaves it to the other one."""
+
+from ..fsampler import Note
 
 KNOWN = {
     "easycache": "EasyCache",
@@ -9,6 +11,7 @@ KNOWN = {
     "fbcache": "First Block Cache",
     "dbcache": "DBCache",
     "taylorseer": "TaylorSeer",
+    "spectrum": "Spectrum",
 }
 
 
@@ -23,6 +26,15 @@ def other_caches(model_options):
     if "LazyCache" in found and "easycache" not in wrappers:
         found.remove("EasyCache")  # LazyCache keeps its state under EasyCache's option
     return found
+
+
+def why_beside_a_cache(guider):
+    """A ``Note`` of the caches on a guider's model, or None."""
+    caches = other_caches(getattr(guider, "model_options", {}))
+    if not caches:
+        return None
+    skips = "skips on this model already" if len(caches) == 1 else "skip on this model already"
+    return Note("another-cache", f"{', '.join(caches)} {skips}; remove it, or FSampler")
 
 
 def is_cache(name):

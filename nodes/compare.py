@@ -5,6 +5,8 @@ from kornia.metrics import psnr, ssim
 
 import nodes as core
 
+from .mode import category
+
 WINDOW = 11  # pixels, the usual Gaussian window (Wang et al. 2004, "Image quality assessment", IEEE TIP 13)
 RAMP = torch.tensor([[0.0, 0.0, 0.0], [0.3, 0.05, 0.4], [0.8, 0.2, 0.25], [0.98, 0.6, 0.1], [1.0, 1.0, 0.75]])
 
@@ -30,7 +32,7 @@ def heat_map(reference, image, gain):
 
 
 class FSamplerCompare:
-    CATEGORY = "sampling/FSampler"
+    CATEGORY = category()
     DESCRIPTION = "SSIM and PSNR of images against a reference, and where they differ: a full run beside a fast one."
     SEARCH_ALIASES = ["ssim", "psnr", "difference", "a/b", "image compare"]
     FUNCTION = "compare"

@@ -6,7 +6,6 @@ sees every such call, whatever the guider, the sampler node or the sampler, and 
 
 import contextlib
 import logging
-from collections import deque
 
 import comfy.model_management
 import torch
@@ -15,7 +14,8 @@ from comfy.patcher_extension import WrappersMP
 from comfy.samplers import KSamplerX0Inpaint
 
 from ..fsampler import FullRun, Note, begin
-from .caches import other_caches
+from . import progress
+from .caches import why_beside_a_cache
 from .changes import guidance, model_changes
 from .guided import Guided
 from .memory import Memory
@@ -26,18 +26,6 @@ from .stretch import stretch
 
 logger = logging.getLogger(__name__)
 KEY = "fsampler"
-BOTH_SKIP = "FSampler: model and sampler both skip; the model's mode is used"
-
-
-class Reports:
-    """What the runs of one node did, the newest last; what the nodes pass on as FSAMPLER_REPORT."""
-
-    def __init__(self):
-        self.runs = deque(maxlen=16)
-
-    def __deepcopy__(self, _memo):
-        """A copied sampler reports to the same place."""
-        return self
 
 
 def held(proxy, holder, name):
@@ -52,10 +40,11 @@ class StandIn:
 
     The run begins with the first call, because only that shows what the sampler has added to the model options:
     ``start(x, model_options)`` makes it. ``guider``: whose guidance the model's answers depend on, or None.
+    ``reports``: of the node that skips; ``overruled``: mode and ``Reports`` of those that this one is used in place of.
     """
 
-    def __init__(self, model, guider, start, reports=None):
-        vars(self).update(_model=model, _guider=guider, _start=start, _reports=reports)
+    def __init__(self, model, guider, start, reports, overruled=()):
+        vars(self).update(_model=model, _guider=guider, _start=start, _reports=reports, _overruled=[*overruled])
         vars(self).update(_run=None, _memory=None, _aside=False, _guidance=guidance(guider))
 
     def __call__(self, x, sigma, **extra):
@@ -74,7 +63,13 @@ class StandIn:
         if now != self._guidance:
             vars(self)["_guidance"] = now
             self._run.forget()
-        return self._run(x, sigma, **extra)
+        answer = self._run(x, sigma, **extra)
+        progress.show(self._reports.node, self._run.progress())
+        return answer
+
+    def overrules(self, mode, reports):
+        """Another node would have skipped in this run, too."""
+        self._overruled.append((mode, reports))
 
     def gives_way(self, reports):
         """Leaves skipping to a stand-in further out, if that is of the same node and nothing was asked here yet."""
@@ -99,8 +94,8 @@ class StandIn:
 class Guider(StandIn):
     """Stands for the guider in front of a sampler."""
 
-    def __init__(self, guider, start, reports=None):
-        super().__init__(guider, guider, start, reports)
+    def __init__(self, guider, start, reports, overruled=()):
+        super().__init__(guider, guider, start, reports, overruled)
 
     def __call__(self, x, timestep, model_options=None, seed=None):
         options = {} if model_options is None else model_options
@@ -126,11 +121,12 @@ def _chain(model):
 
 
 @contextlib.contextmanager
-def skipping(guider, sampler, sigmas, extra_args, config, reports, model=None):
+def skipping(guider, sampler, sigmas, extra_args, config, reports, model=None, overruled=()):
     """The stand-in to give to ``sampler``; on leaving, the run is reported and nothing of it stays.
 
     config: a ``Config``, or a function of the number of steps that makes one. model: what the sampler calls where that
-    is not the guider itself; a wrapping node's function. guider may be None then: the run is in full.
+    is not the guider itself; a wrapping node's function. guider may be None then: the run is in full. overruled: mode
+    and ``Reports`` of nodes before this one.
 
     An error or a cancel passes through, without a report.
     """
@@ -142,7 +138,7 @@ def skipping(guider, sampler, sigmas, extra_args, config, reports, model=None):
 
     def start(x, options):
         made = config(len(schedule) - 1) if callable(config) else config
-        reason = why_in_full(sampler, schedule, base_options, options)
+        reason = why_in_full(sampler, schedule, base_options, options) or why_beside_a_cache(guider)
         if model is not None and not reason:
             reason = why_wrapped_in_full(guider, made, schedule)
         if reason:
@@ -157,40 +153,48 @@ def skipping(guider, sampler, sigmas, extra_args, config, reports, model=None):
         setting = setting_of(sampler, guider, x)
         return begin(called, schedule, made, probing, flow=flow, changes=changes, setting=setting)
 
-    proxy = Guider(guider, start, reports) if model is None else StandIn(model, guider, start, reports)
+    called = (guider,) if model is None else (model, guider)
+    proxy = (Guider if model is None else StandIn)(*called, start, reports, overruled)
     try:
         yield proxy
         run = vars(proxy)["_run"]
         if run is not None:
-            _report(run.finish(), guider, reports)
+            _report(run.finish(), reports, vars(proxy)["_overruled"])
     finally:
         vars(proxy).update(_run=None, _start=None, _memory=None)
 
 
-def _report(report, guider, reports):
-    caches = other_caches(getattr(guider, "model_options", {}))
-    if caches and report.mode != "off":
-        text = f"{', '.join(caches)} is active on the same model: both skip, and their errors add up"
-        report.notes.append(Note("another-cache", text))
-        logger.warning("FSampler: %s", text)
-    reports.runs.append(report)
+def _report(report, reports, overruled):
+    """Keep, show and log the report; the nodes that this one was used in place of learn of it."""
+    if overruled:
+        report.notes.append(Note("another-fsampler", "another FSampler node in this chain is not used"))
+    for mode, others in overruled:
+        others.overruled(mode)
+    reports.add(report)
+    progress.show(reports.node, report.outcome())
     logger.info(report.line())
 
 
 class SamplerWrapper:
-    """A SAMPLER_SAMPLE wrapper: skips in whatever sampler the model is given to."""
+    """A SAMPLER_SAMPLE wrapper: skips in whatever sampler the model is given to.
 
-    def __init__(self, config, reports):
-        self.config, self.reports = config, reports
+    overruled: mode and ``Reports`` of the wrappers whose place it has taken.
+    """
+
+    def __init__(self, config, reports, overruled=()):
+        self.config, self.reports, self.overruled = config, reports, overruled
 
     def __call__(self, executor, guider, sigmas, extra_args, *rest, **named):
-        with skipping(guider, executor.class_obj, sigmas, extra_args, self.config, self.reports) as proxy:
+        given = (guider, executor.class_obj, sigmas, extra_args, self.config, self.reports)
+        with skipping(*given, overruled=self.overruled) as proxy:
             return executor(proxy, sigmas, extra_args, *rest, **named)
 
 
 def patch(model, config, reports):
     """A clone of the MODEL that skips; the newest of several such patches holds."""
+    before = model.get_wrappers(WrappersMP.SAMPLER_SAMPLE, KEY)
+    overruled = [one for wrapper in before for one in (*wrapper.overruled, (wrapper.config.mode, wrapper.reports))]
     model = model.clone()
     model.remove_wrappers_with_key(WrappersMP.SAMPLER_SAMPLE, KEY)
-    model.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, KEY, SamplerWrapper(config, reports))
+    model.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, KEY, SamplerWrapper(config, reports, overruled))
     return model

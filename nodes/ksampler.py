@@ -2,8 +2,9 @@
 
 import nodes as core
 
-from .hook import Reports, patch
-from .mode import MODE, ModeNode, config_of
+from .hook import patch
+from .mode import FASTER, MODE, ModeNode, config_of
+from .reports import Reports
 
 
 class _SkippingKSampler(ModeNode):
@@ -44,7 +45,7 @@ class FSamplerKSampler(_SkippingKSampler):
         "denoise",
     )
     DESCRIPTION = "KSampler that skips model calls. With mode off it is ComfyUI's KSampler, bit for bit."
-    SEARCH_ALIASES = ["ksampler", "sample", "speed up", "fast ksampler"]
+    SEARCH_ALIASES = [*FASTER, "ksampler", "sample", "fast ksampler"]
 
 
 class FSamplerKSamplerAdvanced(_SkippingKSampler):
@@ -68,4 +69,4 @@ class FSamplerKSamplerAdvanced(_SkippingKSampler):
         "KSampler (Advanced) that skips model calls. In a chain of stages (Wan 2.2 high and low noise) each stage "
         "plans its own steps."
     )
-    SEARCH_ALIASES = ["ksampler advanced", "wan 2.2", "two stages", "speed up"]
+    SEARCH_ALIASES = [*FASTER, "ksampler advanced", "wan 2.2", "two stages"]

@@ -1,7 +1,8 @@
 """FSampler (model): skips in whatever sampler the MODEL is given to."""
 
-from .hook import Reports, patch
-from .mode import MODE, ModeNode, config_of
+from .hook import patch
+from .mode import FASTER, HIDDEN, MODE, ModeNode, config_of
+from .reports import Reports
 
 
 class FSamplerModel(ModeNode):
@@ -9,7 +10,7 @@ class FSamplerModel(ModeNode):
         "Makes any sampler node that uses this model skip model calls: KSampler, SamplerCustom, "
         "SamplerCustomAdvanced with any guider, and samplers of other packs."
     )
-    SEARCH_ALIASES = ["speed up", "cache", "skip steps", "faster sampling", "teacache", "easycache"]
+    SEARCH_ALIASES = [*FASTER, "cache", "skip steps", "faster sampling", "teacache", "easycache"]
     FUNCTION = "patch"
     RETURN_TYPES = ("MODEL", "FSAMPLER_REPORT")
     RETURN_NAMES = ("model", "report")
@@ -23,8 +24,9 @@ class FSamplerModel(ModeNode):
         return {
             "required": {"model": ("MODEL", {"tooltip": "The model to sample with."}), "mode": MODE},
             "optional": cls.OPTIONAL,
+            "hidden": HIDDEN,
         }
 
-    def patch(self, model, mode, custom_mode="", settings=None):
-        reports = Reports()
+    def patch(self, model, mode, custom_mode="", settings=None, unique_id=None):
+        reports = Reports(unique_id)
         return patch(model, config_of(mode, custom_mode, settings), reports), reports

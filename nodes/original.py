@@ -8,14 +8,15 @@ import dataclasses
 
 from comfy_extras.nodes_custom_sampler import SamplerCustom
 
-from .hook import Reports
+from .mode import category
 from .original_inputs import widgets
 from .original_sampler import OriginalSampler, Skipping, bare_sampler
+from .reports import Reports
 from .schedules import sigmas_of
 
 
 class _Original:
-    CATEGORY = "sampling/FSampler"
+    CATEGORY = category()
     DEPRECATED = True
 
 

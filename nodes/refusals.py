@@ -4,7 +4,8 @@ from ..fsampler import Note
 from ..fsampler.schedule import first_fault
 
 REFUSED = {
-    "dpm_adaptive": "dpm_adaptive sizes its steps by comparing evaluations, and predicted ones always agree",
+    "dpm_adaptive": "dpm_adaptive sizes its steps by comparing evaluations, and predicted ones always agree; "
+    "take a sampler of fixed steps, such as euler",
     "ar_video": "ar_video fills the model's caches with every call",
 }
 
@@ -18,9 +19,12 @@ def why_in_full(sampler, sigmas, base_options, options):
             return Note("sampler-refused", reason)
     added = _post_cfg(options) - _post_cfg(base_options)
     if added > 0:
-        return Note("sampler-refused", "the sampler reads the unconditional prediction of every call (CFG++)")
+        return Note(
+            "sampler-refused",
+            "the sampler reads the unconditional prediction of every call (CFG++); take its plain form",
+        )
     if getattr(sampler, "extra_options", {}).get("s_churn", 0) > 0:
-        return Note("sampler-refused", "s_churn takes the state above the schedule's sigmas")
+        return Note("sampler-refused", "s_churn takes the state above the schedule's sigmas; set it to 0")
     return _bad_schedule(sigmas.tolist())
 
 

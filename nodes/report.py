@@ -1,14 +1,17 @@
-"""FSampler Report: what the last run did, as text, JSON and a chart, on the node and as outputs."""
+"""FSampler Report: what the run behind a latent did, as text, JSON and a chart, on the node and as outputs."""
 
 import numpy
 import torch
 
-import nodes as core
-
 from ..fsampler import Note, Report
+from .behind import run_behind, run_so_far, upstream
+from .mode import category
+from .reports import executing
 
-NO_RUN = Note(
-    "no-run", "no sampler has run with this yet; connect its latent to this node, so that the report waits for it"
+BYPASSED = Report(
+    "(bypassed)",
+    0,
+    notes=[Note("no-report", "no report is connected, so nothing skips; the run is the bare sampler's")],
 )
 
 
@@ -18,36 +21,51 @@ def to_image(picture):
 
 
 class FSamplerReport:
-    CATEGORY = "sampling/FSampler"
+    CATEGORY = category()
     DESCRIPTION = "Shows which steps called the model in the last run, why, and the estimated error."
-    SEARCH_ALIASES = ["fsampler stats", "skipped steps", "model calls"]
+    SEARCH_ALIASES = ["fsampler stats", "skipped steps", "model calls", "seconds saved"]
     FUNCTION = "show"
     OUTPUT_NODE = True
     RETURN_TYPES = ("STRING", "STRING", "IMAGE")
     RETURN_NAMES = ("text", "json", "chart")
-    OUTPUT_TOOLTIPS = ("One row a step.", "The same as JSON.", "The chart that the node shows.")
+    OUTPUT_TOOLTIPS = ("One row a step.", "The same as JSON.", "The chart that the node shows, as an image.")
 
     @classmethod
     def INPUT_TYPES(cls):
         return {
-            "required": {"report": ("FSAMPLER_REPORT", {"tooltip": "From any FSampler node."})},
-            "optional": {
+            "optional": {  # a bypassed FSampler node takes the link of its report with it
+                "report": ("FSAMPLER_REPORT", {"tooltip": "From any FSampler node."}),
                 "latent": (
                     "LATENT",
                     {
                         "tooltip": "The sampler's result. Needed with FSampler (model), FSampler Sampler and "
                         "FSampler Solver, whose report comes before the run: it makes this node wait.",
                     },
-                )
+                ),
             },
+            "hidden": {"unique_id": "UNIQUE_ID", "dynprompt": "DYNPROMPT"},
         }
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, report=None):
+        """True, or what is wrong; None is a linked input."""
+        return True if report is None else f"report is {report!r:.40}; expected a connection from an FSampler node"
 
     @classmethod
     def IS_CHANGED(cls, **inputs):
         return float("nan")  # a model or sampler node is not executed again, its report is another one all the same
 
-    def show(self, report, latent=None):
-        run = report.runs[-1] if report.runs else Report("(no run)", 0, notes=[NO_RUN])
-        chart = to_image(run.chart())
-        shown = core.PreviewImage().save_images(chart, "fsampler_report")["ui"]
-        return {"ui": {**shown, "text": [run.line()]}, "result": (run.table(), run.to_json(), chart)}
+    def show(self, report=None, latent=None, unique_id=None, dynprompt=None):
+        run = _found(report, latent, unique_id, dynprompt)
+        data = run.to_json()
+        return {"ui": {"text": [run.line()], "json": [data]}, "result": (run.table(), data, to_image(run.chart()))}
+
+
+def _found(reports, latent, node, graph):
+    """The ``Report`` to show."""
+    if reports is None:
+        return BYPASSED
+    prompt = executing()[0]
+    if latent is None:
+        return run_so_far(reports, prompt)
+    return run_behind(reports, latent, None if graph is None else upstream(graph, node, "latent"), prompt)

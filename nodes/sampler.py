@@ -1,15 +1,13 @@
 """FSampler Sampler: any SAMPLER, skipping."""
 
 import copy
-import logging
 
 import comfy.samplers
 
-from .hook import BOTH_SKIP, Reports, StandIn, held, skipping
-from .mode import MODE, ModeNode, config_of
-from .sampler_function import SkippingFunction
-
-logger = logging.getLogger(__name__)
+from .hook import StandIn, held, skipping
+from .mode import FASTER, HIDDEN, MODE, ModeNode, config_of
+from .reports import Reports
+from .sampler_function import SkippingFunction, mode_of
 
 
 class SkippingSampler(comfy.samplers.Sampler):
@@ -29,7 +27,7 @@ class SkippingSampler(comfy.samplers.Sampler):
 
     def sample(self, model_wrap, sigmas, extra_args, *rest, **named):
         if isinstance(model_wrap, StandIn):
-            logger.warning(BOTH_SKIP)
+            model_wrap.overrules(mode_of(self._config), self._reports)
             return self._sampler.sample(model_wrap, sigmas, extra_args, *rest, **named)
         with skipping(model_wrap, self._sampler, sigmas, extra_args, self._config, self._reports) as proxy:
             return self._sampler.sample(proxy, sigmas, extra_args, *rest, **named)
@@ -72,7 +70,7 @@ def _rebuilt(kind, state):
 
 class FSamplerSampler(ModeNode):
     DESCRIPTION = "Makes a SAMPLER skip model calls, for SamplerCustom and SamplerCustomAdvanced."
-    SEARCH_ALIASES = ["speed up", "skip steps", "sampler custom"]
+    SEARCH_ALIASES = [*FASTER, "skip steps", "sampler custom"]
     FUNCTION = "wrap"
     RETURN_TYPES = ("SAMPLER", "FSAMPLER_REPORT")
     RETURN_NAMES = ("sampler", "report")
@@ -86,8 +84,9 @@ class FSamplerSampler(ModeNode):
         return {
             "required": {"sampler": ("SAMPLER", {"tooltip": "Any sampler, of core or of another pack."}), "mode": MODE},
             "optional": cls.OPTIONAL,
+            "hidden": HIDDEN,
         }
 
-    def wrap(self, sampler, mode, custom_mode="", settings=None):
-        reports = Reports()
+    def wrap(self, sampler, mode, custom_mode="", settings=None, unique_id=None):
+        reports = Reports(unique_id)
         return SkippingSampler(sampler, config_of(mode, custom_mode, settings), reports), reports

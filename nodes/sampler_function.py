@@ -6,14 +6,17 @@ latents and sigmas, and what the node does to them is part of the model.
 """
 
 import functools
-import logging
 
 import comfy.samplers
 
-from .hook import BOTH_SKIP, guider_of, held, skipping, stand_in
+from .hook import guider_of, held, skipping, stand_in
 
-logger = logging.getLogger(__name__)
 POSITIONAL = ("extra_args", "callback", "disable")  # after model, x and sigmas; samplers take them by name
+
+
+def mode_of(config):
+    """The mode's text; of a function that waits for the number of steps, in general."""
+    return getattr(config, "mode", "(by its steps)")
 
 
 class SkippingFunction:
@@ -32,7 +35,7 @@ class SkippingFunction:
         outer = stand_in(model)
         if outer is not None and not outer.gives_way(self._reports):
             if vars(outer)["_reports"] is not self._reports:
-                logger.warning(BOTH_SKIP)
+                outer.overrules(mode_of(self._config), self._reports)
             return self.__wrapped__(model, x, sigmas, **named)
         options = {name: value for name, value in named.items() if name not in POSITIONAL}
         sampler = comfy.samplers.KSAMPLER(self.__wrapped__, options)

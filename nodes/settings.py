@@ -1,9 +1,10 @@
 """FSampler Settings: every option of the engine; each starts as "what the mode says"."""
 
 from ..fsampler.history import MAX_ORDER, MIN_ORDER
-from ..fsampler.options import CHOICES, RANGES
+from ..fsampler.options import CHOICES, RANGES, check_option
+from .mode import category
 
-AS_MODE = "as the mode says"
+AS_MODE, AS_MODE_NUMBER = "as the mode says", -1
 
 
 def _choice(values, tooltip):
@@ -15,11 +16,11 @@ def _number(name, step, tooltip):
     least, most = RANGES[name]
     kind = "INT" if isinstance(least, int) else "FLOAT"
     tooltip = f"{tooltip} Range {least} to {most}; -1: {AS_MODE}."
-    return (kind, {"default": -1, "min": -1, "max": most, "step": step, "tooltip": tooltip})
+    return (kind, {"default": AS_MODE_NUMBER, "min": AS_MODE_NUMBER, "max": most, "step": step, "tooltip": tooltip})
 
 
 class FSamplerSettings:
-    CATEGORY = "sampling/FSampler"
+    CATEGORY = category()
     DESCRIPTION = "Options of the engine, for experiments and for the paper's settings. The modes choose them well."
     SEARCH_ALIASES = ["fsampler options", "protect steps", "stabilizer"]
     FUNCTION = "collect"
@@ -73,8 +74,20 @@ class FSamplerSettings:
             }
         }
 
+    @classmethod
+    def VALIDATE_INPUTS(cls, max_consecutive_skips=None, beta=None, gamma=None):
+        """True, or what is wrong: between -1 and the range of these, their widgets have values that mean nothing."""
+        given = {"max_consecutive_skips": max_consecutive_skips, "beta": beta, "gamma": gamma}
+        try:
+            for name, value in given.items():
+                if value not in (None, AS_MODE_NUMBER):
+                    check_option(name, value)
+        except ValueError as error:
+            return f"{error}, or {AS_MODE_NUMBER}: {AS_MODE}"
+        return True
+
     def collect(self, order, correct, **options):
-        given = {name: value for name, value in options.items() if value not in (AS_MODE, -1)}
+        given = {name: value for name, value in options.items() if value not in (AS_MODE, AS_MODE_NUMBER)}
         if order != AS_MODE:
             given["order"] = int(order)
         if correct != AS_MODE:

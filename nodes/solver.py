@@ -9,8 +9,8 @@ from tqdm.auto import tqdm
 
 from ..samplers import SOLVERS
 from ..samplers.lms import MAX_ORDER
-from .hook import Reports
-from .mode import MODE, ModeNode, config_of
+from .mode import FASTER, HIDDEN, MODE, ModeNode, config_of
+from .reports import Reports
 from .sampler import SkippingSampler
 
 
@@ -53,7 +53,7 @@ def solver_sampler(name, options, noise=fresh_noise):
 
 class FSamplerSolver(ModeNode):
     DESCRIPTION = "The pack's own solvers as a SAMPLER. Mode off: without skipping."
-    SEARCH_ALIASES = ["sampler select", "dpm++ 2m", "res multistep", "lms", "ab2", "ddim"]
+    SEARCH_ALIASES = [*FASTER, "sampler select", "dpm++ 2m", "res multistep", "lms", "ab2", "ddim"]
     FUNCTION = "build"
     RETURN_TYPES = ("SAMPLER", "FSAMPLER_REPORT")
     RETURN_NAMES = ("sampler", "report")
@@ -91,9 +91,10 @@ class FSamplerSolver(ModeNode):
                 "mode": MODE,
             },
             "optional": cls.OPTIONAL,
+            "hidden": HIDDEN,
         }
 
-    def build(self, solver, eta, order, mode, custom_mode="", settings=None):
-        reports = Reports()
+    def build(self, solver, eta, order, mode, custom_mode="", settings=None, unique_id=None):
+        reports = Reports(unique_id)
         sampler = solver_sampler(solver, {"eta": eta, "order": order})
         return SkippingSampler(sampler, config_of(mode, custom_mode, settings), reports), reports

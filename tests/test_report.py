@@ -6,7 +6,7 @@ import re
 
 import pytest
 from comfyui_fsampler.fsampler import Note, Record, Report, sample
-from comfyui_fsampler.fsampler.chart import BAR, LANE, LEFT, PAPER, REAL_COLOUR, SKIP_COLOUR, TOP, draw
+from comfyui_fsampler.fsampler.chart import BAR, HEAD, LANE, LEFT, PAPER, REAL_COLOUR, SKIP_COLOUR, TOP, draw
 from comfyui_fsampler.fsampler.notes import CODES
 from comfyui_fsampler.samplers import SOLVERS
 from PIL import Image
@@ -112,7 +112,7 @@ def test_every_code_of_a_note_is_explained_on_its_page():
 
 def bars(image, lane, width, steps, margin=4):
     """The colour in the middle of each bar's lower part."""
-    y = TOP + lane * LANE + 26 + BAR - margin
+    y = TOP + lane * LANE + HEAD + BAR - margin
     step = (width - 2 * LEFT) / steps
     return [image.getpixel((int(LEFT + (i + 0.4) * step), y)) for i in range(steps)]
 

@@ -76,9 +76,9 @@ def report_of(seconds, speedup):
 @pytest.mark.parametrize(
     "seconds, speedup, told",
     [
-        (11.25, 1.8, ", 1.8x, about 9.0 s saved"),
+        (11.25, 1.8, ", 1.8x, about 9 s saved"),
         (100.0, 1.5, ", 1.5x, about 50 s saved"),
-        (10.0, 0.9, ", 0.9x, about 1.0 s lost"),
+        (10.0, 0.9, ", 0.9x, about 1 s lost"),
         (1.0, 1.05, ""),
         (10.0, None, ""),
         (None, None, ""),

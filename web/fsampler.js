@@ -1,36 +1,98 @@
-// FSampler Report, FSampler Record and FSampler Compare show, after a run, the text of their output on the node.
+// On FSampler Report, FSampler Record and FSampler Compare: what the last run came to. On the nodes that skip: a text for the mode.
 import { app } from "../../scripts/app.js";
+import { chart, style, words } from "./chart.js";
 
-const WIDTHS = { FSamplerReport: 480, FSamplerRecord: 480, FSamplerCompare: 320 }; // pixels; charts are wide
-const HEIGHT = 56; // four lines, more scrolls
+// Pixels: width of the node, height of the text.
+const SIZES = { FSamplerReport: [480, 168], FSamplerRecord: [480, 96], FSamplerCompare: [320, 56] };
 
-function addText(node) {
-  const element = document.createElement("textarea");
-  element.className = "comfy-multiline-input";
-  element.readOnly = true;
-  element.placeholder = "Shows what the last run did.";
-  const widget = node.addDOMWidget("fsampler_text", "fsampler_text", element, {
+function addResult(node) {
+  const [wide, high] = SIZES[node.comfyClass];
+  const box = document.createElement("div"), text = document.createElement("textarea");
+  box.className = "fsampler-result";
+  text.className = "comfy-multiline-input";
+  text.readOnly = true;
+  text.placeholder = words().waiting;
+  box.append(text);
+  const widget = node.addDOMWidget("fsampler_text", "fsampler_text", box, {
     serialize: false, // not in the prompt
-    getMinHeight: () => HEIGHT,
-    getMaxHeight: () => HEIGHT,
-    getValue: () => element.value,
-    setValue: (text) => { element.value = text ?? ""; },
+    getMinHeight: () => high,
+    getMaxHeight: () => high,
+    getValue: () => text.value,
+    setValue: (value) => { text.value = value ?? ""; },
   });
-  widget.serialize = false; // nor in the workflow: widgets_values stays as it is without this widget
+  widget.serialize = false; // nor in widgets_values, which stay as they are without this widget
   const [width, height] = node.computeSize();
-  node.setSize([Math.max(node.size[0], width, WIDTHS[node.comfyClass]), Math.max(node.size[1], height)]);
-  return widget;
+  node.setSize([Math.max(node.size[0], width, wide), Math.max(node.size[1], height)]);
+  return (result) => {
+    box.querySelector(".fsampler-chart")?.remove();
+    text.value = result?.text ?? "";
+    if (result?.steps) box.prepend(chart(result));
+  };
+}
+
+// What a node keeps of an execution's output, small enough to be saved with the workflow.
+function kept(output) {
+  const result = { text: output.text.join("\n") };
+  if (output.json) {
+    const first = new Map(); // a step's first evaluation
+    for (const record of JSON.parse(output.json[0]).records) if (!first.has(record.step)) first.set(record.step, record);
+    result.steps = [...first.values()].map((record) => record.kind[0]).join("");
+    result.estimates = [...first.values()].map((record) => record.estimate && Number(record.estimate.toPrecision(3)));
+  }
+  return result;
+}
+
+function showResults(node) {
+  const show = addResult(node);
+  const onExecuted = node.onExecuted;
+  node.onExecuted = function (output) {
+    onExecuted?.apply(this, arguments);
+    if (output?.text) show((this.properties.fsampler = kept(output)));
+  };
+  // After undo, a change of tabs or a reload the node is a new one: the page has its output, or the workflow has it.
+  node.fsamplerRestore = () => {
+    const output = app.nodeOutputs?.[node.id];
+    if (output?.text) node.properties.fsampler = kept(output);
+    if (node.properties.fsampler) show(node.properties.fsampler);
+  };
+}
+
+// The page saves a progress text among the values of the widgets, which are known by their places.
+function forgetProgress(node) {
+  const onSerialize = node.onSerialize;
+  node.onSerialize = function (data) {
+    onSerialize?.apply(this, arguments);
+    const at = this.widgets?.findIndex((widget) => widget.name === "$$node-text-preview") ?? -1;
+    if (at >= 0) data.widgets_values?.splice(at, 1);
+  };
+}
+
+function takeTexts(node) {
+  const mode = node.widgets?.find((widget) => widget.name === "mode");
+  const custom = node.widgets?.find((widget) => widget.name === "custom_mode");
+  const slot = node.inputs?.find((input) => input.name === "mode");
+  if (slot) slot.type = "COMBO,STRING";
+  if (!mode || !custom) return;
+  const follow = () => { mode.disabled = !!String(custom.value ?? "").trim(); }; // it is not used then, and looks so
+  const callback = custom.callback;
+  custom.callback = function () { callback?.apply(this, arguments); follow(); };
+  follow();
 }
 
 app.registerExtension({
   name: "fsampler.text",
+  setup: () => document.head.append(style()),
   nodeCreated(node) {
-    if (!(node.comfyClass in WIDTHS)) return;
-    const widget = addText(node);
-    const onExecuted = node.onExecuted;
-    node.onExecuted = function (output) {
-      onExecuted?.apply(this, arguments);
-      if (output?.text) widget.value = output.text.join("\n");
-    };
+    if (node.comfyClass in SIZES) showResults(node);
+    else if (node.comfyClass?.startsWith("FSampler")) {
+      takeTexts(node);
+      forgetProgress(node);
+    }
+  },
+  loadedGraphNode(node) {
+    if (node.comfyClass in SIZES) {
+      node.fsamplerRestore();
+      setTimeout(node.fsamplerRestore, 300); // a change of tabs brings the outputs after the nodes
+    } else if (node.comfyClass?.startsWith("FSampler")) takeTexts(node);
   },
 });

@@ -77,6 +77,23 @@ def test_pages_with_modes_say_the_same_of_them(nodes):
             Config.parse(mode)
 
 
+def test_every_page_is_there_in_chinese(nodes, chinese, server):
+    """It names what the English one does: the title, the picture, every input and output, and every mode."""
+    assert {path.parent.name for path in DOCS.glob("*/zh.md")} == set(nodes)
+    for kind, node in nodes.items():
+        text = (DOCS / kind / "zh.md").read_text(encoding="utf-8")
+        assert text.startswith(f"# {chinese[kind]['display_name']}\n") and f"](images/{kind}.png)" in text
+        shown = {name for name in node["inputs"] if name != "control_after_generate"}
+        assert shown | {output["name"] for output in node["outputs"].values()} <= set(re.findall(r"`(\w+)`", text)), (
+            kind
+        )
+        modes, said = (re.findall(r"^\| (`.+?) \|", of, re.MULTILINE) for of in (section(kind, "Which mode"), text))
+        named = {mode for cell in modes for mode in re.findall("`(.+?)`", cell)}
+        assert named <= {mode for cell in said for mode in re.findall("`(.+?)`", cell)}, kind
+        answer = requests.get(server.url(f"extensions/fsampler/docs/{kind}/zh.md"), timeout=60)
+        assert answer.ok and answer.content.decode() == text
+
+
 def test_the_settings_page_has_the_engines_defaults():
     rows = [line.strip("| ").split(" | ") for line in section("FSamplerSettings", "What the mode says").splitlines()]
     said = {name.strip("`"): [cell.strip("`") for cell in cells] for name, *cells in rows}

@@ -10,7 +10,8 @@ import pack
 import torch
 from comfyui_fsampler import NODE_CLASS_MAPPINGS as OURS
 from comfyui_fsampler.fsampler import Config
-from comfyui_fsampler.nodes.hook import Reports, patch
+from comfyui_fsampler.nodes.hook import patch
+from comfyui_fsampler.nodes.reports import Reports
 
 import nodes
 

@@ -82,7 +82,7 @@ def test_what_a_sampler_reads_sets_and_deletes_on_the_guider_is_the_guiders():
         cfg = 1.0
 
     holder = Holder()
-    proxy = Guider(holder, None)
+    proxy = Guider(holder, None, None)
     proxy.cfg = 3.0
     proxy.mark = "own"
     assert holder.cfg == proxy.cfg == 3.0 and holder.mark == "own"

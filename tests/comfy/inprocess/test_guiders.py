@@ -73,11 +73,14 @@ def test_sampler_custom(add_noise, prediction):
     judge(full, fast, reports, made)
 
 
-def test_model_and_sampler_both_skip(caplog):
-    """The model's mode is used, once, and the user is told."""
+def test_model_and_sampler_both_skip():
+    """The model's mode is used, once, and both reports say so."""
     model, of_model = rig.patched(rig.model(), MODE)
     sampler, of_sampler = rig.OURS["FSamplerSampler"]().wrap(rig.ksampler(), "turbo")
     both = rig.advanced(rig.guided(model), sampler, rig.sigmas(model))
-    assert [report.mode for report in of_model.runs] == [MODE] and not of_sampler.runs
-    assert "model and sampler both skip" in caplog.text
+    assert [report.mode for report in of_model.runs] == [MODE]
+    assert [note.code for note in of_model.runs[0].notes] == ["another-fsampler"]
+    (passed_over,) = of_sampler.runs
+    assert passed_over.mode == "turbo" and not passed_over.records
+    assert [note.code for note in passed_over.notes] == ["another-fsampler"]
     assert torch.equal(both, rig.advanced(rig.guided(model), rig.ksampler(), rig.sigmas(model)))

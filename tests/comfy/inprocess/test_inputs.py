@@ -2,7 +2,8 @@
 
 import pytest
 from comfyui_fsampler import NODE_CLASS_MAPPINGS as OURS
-from comfyui_fsampler.fsampler import Config
+from comfyui_fsampler.fsampler import PRESETS, Config
+from comfyui_fsampler.fsampler.options import RANGES
 from comfyui_fsampler.nodes.mode import MODES, config_of
 from comfyui_fsampler.nodes.settings import AS_MODE
 
@@ -16,15 +17,80 @@ OPTIONS = OURS["FSamplerSettings"].INPUT_TYPES()["required"]
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("h2/x3", "unknown mode 'h2/x3': at position 3, expected hN/sK"),
-        ("calls:0", "a number of calls from 1"),
+        ("h2/x3", "unknown mode 'h2/x3' at position 3; expected hN/sK"),
+        ("calls:0", "a number of calls or a percentage"),
         ("auto:2", "a tolerance above 0 and below 1"),
-        ("sometimes", "valid forms"),
+        ("12", "calls:12 for that many calls"),
+        ("fsat", "did you mean fast?"),
+        ("sometimes", "expected one of off"),
     ],
 )
-def test_bad_custom_mode(name, text, told):
-    refused = OURS[name].VALIDATE_INPUTS(custom_mode=text)
-    assert isinstance(refused, str) and told in refused
+def test_a_bad_mode_text(name, text, told):
+    for given in ({"custom_mode": text}, {"mode": text}, {"mode": "fast", "custom_mode": text}):
+        refused = OURS[name].VALIDATE_INPUTS(**given)
+        assert isinstance(refused, str) and told in refused
+    assert OURS[name].VALIDATE_INPUTS(mode=text, custom_mode="fast") is True  # not looked at by the run either
+
+
+@pytest.mark.parametrize("name", WITH_MODE)
+@pytest.mark.parametrize("value", [[1], 5, {"a": 1}, True, "x" * 10**6])
+def test_what_is_no_mode_text_is_refused_in_few_words(name, value):
+    for given in ({"custom_mode": value}, {"mode": value}):
+        refused = OURS[name].VALIDATE_INPUTS(**given)
+        assert isinstance(refused, str) and "expected" in refused and len(refused) < 200
+
+
+@pytest.mark.parametrize("name", WITH_MODE)
+def test_settings_and_reports_are_connections(name):
+    assert "expected a connection" in OURS[name].VALIDATE_INPUTS(mode="fast", settings="x")
+    assert "expected a connection" in OURS["FSamplerReport"].VALIDATE_INPUTS(report="x")
+    assert OURS["FSamplerReport"].VALIDATE_INPUTS() is True
+
+
+@pytest.mark.parametrize("name", WITH_MODE)
+def test_a_text_may_be_connected_to_mode_and_nothing_else_of_another_type(name):
+    first = next(iter(OURS[name].INPUT_TYPES()["required"]))
+    right = {"model": "MODEL", "sampler": "SAMPLER", "solver": "COMBO"}[first]
+    for kinds in ({"mode": "STRING"}, {"mode": "COMBO"}, {"mode": "STRING", "settings": "FSAMPLER_SETTINGS"}):
+        assert OURS[name].VALIDATE_INPUTS(input_types=kinds) is True
+    if right != "COMBO":
+        assert OURS[name].VALIDATE_INPUTS(input_types={first: right}) is True
+    for kinds in ({"mode": "IMAGE"}, {first: "IMAGE"}, {"settings": "STRING"}, {"custom_mode": "MODEL"}):
+        assert "mismatch" in OURS[name].VALIDATE_INPUTS(input_types=kinds), kinds
+
+
+SETTINGS = OURS["FSamplerSettings"]
+
+
+@pytest.mark.parametrize(
+    "name, value", [("max_consecutive_skips", 0), ("gamma", 0.5), ("gamma", 6.0), ("beta", -0.5), ("beta", 1.5)]
+)
+def test_a_settings_value_that_a_run_refuses_is_refused_when_queued(name, value):
+    refused = SETTINGS.VALIDATE_INPUTS(**{name: value})
+    assert refused.startswith(f"{name} is {value}; expected") and refused.endswith("or -1: as the mode says")
+    with pytest.raises(ValueError):
+        config_of("balanced", settings={name: value})
+
+
+@pytest.mark.parametrize("name", ["max_consecutive_skips", "gamma", "beta"])
+def test_a_settings_value_that_a_run_takes_is_taken(name):
+    for value in (-1, *RANGES[name]):
+        assert SETTINGS.VALIDATE_INPUTS(**{name: value}) is True
+
+
+def test_presets_are_offered_in_the_order_of_their_scale():
+    assert MODES[: len(PRESETS) + 1] == [*PRESETS, "off"]
+    assert list(PRESETS.values()) == sorted(PRESETS.values())
+
+
+def test_our_nodes_are_where_core_has_its_samplers():
+    assert {node.CATEGORY for node in OURS.values()} == {f"{nodes.KSampler.CATEGORY}/FSampler"}
+
+
+@pytest.mark.parametrize("word", ["accelerate", "speed up", "fewer steps", "performance"])
+def test_search_finds_the_nodes_that_skip(word):
+    for name in WITH_MODE:
+        assert word in OURS[name].SEARCH_ALIASES, name
 
 
 @pytest.mark.parametrize("name", WITH_MODE)
