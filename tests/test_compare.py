@@ -93,6 +93,25 @@ class TestCommand:
         rows = {row["mode"]: row for row in json.loads((tmp_path / "a/report.json").read_text())["summary"]}
         assert rows["off"]["seconds"] == 8.0 and rows["fast"]["factor"] == 2.0
 
+    def test_the_speedup_is_the_reports_own(self, tmp_path, capsys):
+        """Of several samplings by their seconds; what is no figure is left out."""
+        job = FinishedJob("fast", 1, {"reports": [report() | {"seconds": 2.0, "speedup": 3.0}, report()]}, {})
+        assert job.speedup() == 3.0
+        job.record["reports"].append({"seconds": 6.0, "speedup": 1.0})
+        assert job.speedup() == pytest.approx((2 * 3 + 6 * 1) / 8)
+        for seconds, speedup in ((10**400, 2.0), (1.0, "2"), (True, 2.0), (-1.0, 2.0), (1.0, float("inf"))):
+            assert FinishedJob("fast", 1, {"reports": [{"seconds": seconds, "speedup": speedup}]}, {}).speedup() is None
+        folder = write(tmp_path / "a")
+        for path in (folder / "jobs").glob("1-*.json"):
+            record = json.loads(path.read_text())
+            record["reports"][0] |= {"seconds": 5.0, "speedup": 1.75}
+            path.write_text(json.dumps(record))
+        compare(folder, capsys)
+        assert "<dd>1.75x</dd>" in (folder / "report.html").read_text()
+        with open(folder / "report.csv", newline="") as file:
+            told = {(line["mode"], line["speedup"]) for line in csv.DictReader(file)}
+        assert told == {("off", ""), ("fast", "1.75")}
+
     def test_the_page_asks_the_network_for_nothing(self, tmp_path, capsys):
         compare(write(tmp_path / "a"), capsys)
         page = (tmp_path / "a/report.html").read_text()

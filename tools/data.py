@@ -1,6 +1,7 @@
 """JSON from elsewhere, which may be anything: what is not of the expected type counts as empty or not there."""
 
 import json
+import sys
 from typing import Any
 
 Object = dict[str, Any]
@@ -32,3 +33,14 @@ def as_list(value: object) -> list[Any]:
 def objects(value: object) -> list[Object]:
     """The objects in a value that should be a list of them."""
     return [one for one in as_list(value) if isinstance(one, dict)]
+
+
+def positive(value: object) -> float | None:
+    """The value if it is a number above 0 that has an end, else None.
+
+    >>> positive(1.5), positive(0), positive("2"), positive(float("inf"))
+    (1.5, None, None, None)
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < sys.float_info.max:
+        return None
+    return float(value)

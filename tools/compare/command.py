@@ -28,6 +28,7 @@ _FIELDS = (
     "evaluations",
     "seconds",
     "sampling_seconds",
+    "speedup",
     "server",
 )
 
@@ -92,6 +93,7 @@ def _line(job: FinishedJob, node: str, index: int, pair: Pair | None) -> Line:
         job.total("evaluations"),
         job.seconds(),
         job.seconds("sampling_seconds"),
+        job.speedup(),
         job.record.get("server"),
     )
     return dict(zip(_FIELDS, values, strict=True))

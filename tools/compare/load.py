@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ..data import Object, as_list, objects, parse_object
+from ..data import Object, as_list, objects, parse_object, positive
 
 MOST_PIXELS = 100_000_000
 
@@ -38,6 +38,18 @@ class FinishedJob:
         """The sum of ``calls`` or ``evaluations`` over the reports, None if none of them says."""
         numbers = [value for one in self.reports if isinstance(value := one.get(key), int)]
         return sum(numbers) if numbers else None
+
+    def speedup(self) -> float | None:
+        """How many times as long the samplings would have taken in full, as their own reports have measured; None if
+        none of them says."""
+        measured = [
+            (seconds, factor)
+            for one in self.reports
+            if (seconds := positive(one.get("seconds"))) is not None
+            and (factor := positive(one.get("speedup"))) is not None
+        ]
+        total = sum(seconds for seconds, _ in measured)
+        return sum(seconds * factor for seconds, factor in measured) / total if total else None
 
     def title(self, node: str) -> str:
         """What the workflow calls the node of a picture."""

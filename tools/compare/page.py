@@ -124,12 +124,13 @@ def _pair(pair: Pair, full_id: str) -> str:
 
 
 def _facts(job: FinishedJob) -> str:
-    """Calls, seconds and server of a job, and links to its other files."""
+    """Calls, seconds, speed-up and server of a job, and links to its other files."""
     calls = "no report" if job.total("calls") is None else f"{job.total('calls')} of {job.total('evaluations')}"
     facts = {
         "calls": calls,
         "seconds": number(job.seconds(), 2),
         "sampling s": number(job.seconds("sampling_seconds"), 2),
+        "speed-up as measured in the run": "-" if job.speedup() is None else f"{number(job.speedup(), 2)}x",
         "server": str(job.record.get("server", "-")) + ("" if job.record.get("warm") else " (first run there)"),
     }
     told = "".join(f"<div><dt>{name}</dt><dd>{escape(text)}</dd></div>" for name, text in facts.items())
