@@ -64,7 +64,7 @@ class RecordedRun(FullRun):
         if isinstance(found, Recording):
             report.recording = found
         else:
-            report.notes.append(Note("not-recorded", f"nothing was recorded: {found}"))
+            report.notes.append(Note("not-recorded", f"nothing is recorded: {found}"))
         return report
 
     def _recording(self, levels: Sequence[float], seen: Sequence[_Kept]) -> Recording | str:

@@ -5,13 +5,14 @@ import nodes as core
 from ..fsampler.plan_chart import draw
 from ..fsampler.recorded_plans import FEWEST, expected, planned
 from ..fsampler.recording import MOST_IMAGES
-from .report import to_image
+from .mode import category
+from .report import found, to_image
 
 
 class FSamplerRecord:
     """Keeps what it has seen of a run until a run over another schedule comes; an instance is one node of a graph."""
 
-    CATEGORY = "sampling/FSampler"
+    CATEGORY = category()
     DESCRIPTION = (
         "Plans the calls of a workflow from runs of it in mode record. The plan is a text: use it as the mode of any "
         "FSampler node with the same steps, schedule, sampler and model."
@@ -34,7 +35,6 @@ class FSamplerRecord:
     def INPUT_TYPES(cls):
         return {
             "required": {
-                "report": ("FSAMPLER_REPORT", {"tooltip": "Of a FSampler node in mode record."}),
                 "calls": (
                     "INT",
                     {"default": 10, "min": FEWEST, "max": 200, "tooltip": "Model calls of the planned run."},
@@ -50,26 +50,28 @@ class FSamplerRecord:
                     },
                 ),
             },
-            "optional": {
+            "optional": {  # a bypassed FSampler node takes the link of its report with it
+                "report": ("FSAMPLER_REPORT", {"tooltip": "From an FSampler node in mode record."}),
                 "latent": (
                     "LATENT",
                     {
                         "tooltip": "The sampler's result. Needed with FSampler (model), FSampler Sampler and "
                         "FSampler Solver, whose report comes before the run: it makes this node wait.",
                     },
-                )
+                ),
             },
+            "hidden": {"unique_id": "UNIQUE_ID", "dynprompt": "DYNPROMPT"},
         }
 
     @classmethod
     def IS_CHANGED(cls, **inputs):
         return float("nan")  # a model or sampler node is not executed again, its report is another one all the same
 
-    def plan(self, report, calls, images, latent=None):
-        run = report.runs[-1] if report.runs else None
-        recording = run and run.recording
+    def plan(self, calls, images, report=None, latent=None, unique_id=None, dynprompt=None):
+        run = found(report, latent, unique_id, dynprompt)
+        recording = run.recording
         if recording is None:
-            text = f"nothing is recorded: {_why_not(run)}; the mode is calls:{calls}"
+            text = f"{_why_not(run)}; the mode is calls:{calls}"
             return {"ui": {"text": [text]}, "result": (f"calls:{calls}", to_image(draw([], calls)), text)}
         if recording is not self._newest:
             self._newest, self._recording = recording, _joined(self._recording, recording)
@@ -82,10 +84,8 @@ class FSamplerRecord:
 
 
 def _why_not(run):
-    if run is None:
-        return "no sampler has run with this report yet; connect its latent to this node"
-    said = [str(note) for note in run.notes if note.code == "not-recorded"]
-    return said[0] if said else f"the run was in mode {run.mode}; expected record"
+    said = [str(note) for note in run.notes if note.code in ("no-report", "no-run", "not-recorded")]
+    return said[0] if said else f"nothing is recorded: the run was in mode {run.mode}; expected record"
 
 
 def _joined(before, recording):

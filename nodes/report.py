@@ -56,13 +56,13 @@ class FSamplerReport:
         return float("nan")  # a model or sampler node is not executed again, its report is another one all the same
 
     def show(self, report=None, latent=None, unique_id=None, dynprompt=None):
-        run = _found(report, latent, unique_id, dynprompt)
+        run = found(report, latent, unique_id, dynprompt)
         data = run.to_json()
         return {"ui": {"text": [run.line()], "json": [data]}, "result": (run.table(), data, to_image(run.chart()))}
 
 
-def _found(reports, latent, node, graph):
-    """The ``Report`` to show."""
+def found(reports, latent, node, graph):
+    """The ``Report`` for a node that is given these inputs."""
     if reports is None:
         return BYPASSED
     prompt = executing()[0]

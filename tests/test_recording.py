@@ -96,7 +96,7 @@ def test_recordings_of_one_schedule_are_joined_and_the_newest_four_images_kept()
 def test_what_no_plan_can_be_made_from_is_not_recorded_and_a_note_says_why(solver, options, reason):
     _, report = record(solver=solver, **options)
     assert report.recording is None
-    assert [(note.code, str(note)) for note in report.notes] == [("not-recorded", f"nothing was recorded: {reason}")]
+    assert [(note.code, str(note)) for note in report.notes] == [("not-recorded", f"nothing is recorded: {reason}")]
 
 
 def test_a_solver_that_cannot_be_probed_is_not_recorded():
@@ -109,7 +109,7 @@ def test_a_solver_that_cannot_be_probed_is_not_recorded():
 
 def test_answers_that_are_not_finite_are_not_recorded():
     _, report = record(lambda x, sigma: x * float("nan"))
-    assert report.recording is None and str(report.notes[0]) == "nothing was recorded: the answers are not finite"
+    assert report.recording is None and str(report.notes[0]) == "nothing is recorded: the answers are not finite"
 
 
 def test_off_records_nothing_and_nothing_is_kept_after_a_run():

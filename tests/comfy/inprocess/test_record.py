@@ -19,7 +19,7 @@ def reports(mode, **changed):
 
 
 def plan(node, found, calls=7, images=4):
-    mode, chart, text = node.plan(found, calls, images)["result"]
+    mode, chart, text = node.plan(calls, images, found)["result"]
     assert chart.shape == (1, 420, 720, 3)
     return mode, text
 
@@ -71,7 +71,7 @@ def test_without_a_recording_the_mode_is_calls_n_and_the_text_says_why(mode, cha
 
 
 def test_before_any_run_the_node_says_what_to_connect():
-    _, found = OURS["FSamplerModel"]().patch(rig.model(), "balanced", "record")
+    found = OURS["FSamplerModel"]().patch(rig.model(), "balanced", "record")[1]
     mode, text = plan(OURS["FSamplerRecord"](), found)
     assert mode == "calls:7" and "connect its latent" in text
 
