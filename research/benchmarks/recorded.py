@@ -28,6 +28,14 @@ MOST = 60.0  # dB: from here on images count as equal
 APART = 1000  # between the seed of the recorded images and that of the others
 
 
+GROUPS = (
+    ("calls", lambda row: row.calls),
+    ("calls, networks that learned", lambda row: row.calls if row.cell.network != "mixture" else None),
+    ("CFG", lambda row: f"{row.cell.cfg:g}"),
+    ("network", lambda row: row.cell.network),
+)
+
+
 class Row(NamedTuple):
     """PSNR in dB of one cell and number of calls; ``promised``: what the recording lets expect of the plan, in dB over
     calls:N. ratio: the error that was expected of the plan over the one measured, both relative to the full latent."""
@@ -82,9 +90,9 @@ def page(found):
         for row in found
     ]
     parts = [rows(("cell", "calls", "fewer steps", "calls:N", "plan", "gain", "promised"), body)]
-    for name, key in (("calls", lambda row: row.calls), ("CFG", lambda row: f"{row.cell.cfg:g}")):
+    for name, key in GROUPS:
         body = []
-        for value in sorted({key(row) for row in found}, reverse=name == "calls"):
+        for value in sorted({key(row) for row in found} - {None}, reverse=name.startswith("calls")):
             gains = [row.gain for row in found if key(row) == value]
             over = [row.planned - row.fewer for row in found if key(row) == value]
             body.append(
