@@ -1,14 +1,14 @@
 """What skipping itself costs: ``python -m fsampler_research.benchmarks.cost``.
 
 The first table is timed: one SKIP and the bookkeeping of one REAL step, beside one pass over the latent (``x + x``)
-measured in the same run; and peak extra memory in latents, against the bare solver: the most of all the pack's solvers.
-The latents are those of FLUX at 1024x1024 and of Wan at 480p, 81 frames. The model is a formula that costs next to
-nothing. A small latent's passes are mostly the time to ask for operations, whatever their size; a large one's are
-memory traffic.
+measured in the same run; medians. The latents are those of FLUX at 1024x1024 and of Wan at 480p, 81 frames. The model
+is a formula that costs next to nothing. The passes of a small latent are mostly what it takes to decide and to ask for
+operations, which is the same for every size; those of a large one are memory traffic.
 
-The second table is counted (``traffic.py``), so it depends on no machine and no load: how many full latents the dearest
-evaluation of a run reads and writes, where ``x + x`` reads one and writes one, and how many operations it asks torch
-for. ``--lines`` prints instead which line of the engine moves how many.
+The second table is counted (``traffic.py``, ``live_bytes.py``), so it depends on no machine and no load: how many full
+latents the dearest evaluation of a run reads and writes, where ``x + x`` reads one and writes one; how many operations
+it asks torch for; and the most memory that a run holds beside its solver, with the solver of ours where that is most.
+``--lines`` prints instead which line of the engine moves how many.
 
 A third table says what the decisions of a whole run cost, in CPU time and in the memory of plans (``planning.py``).
 """
@@ -56,9 +56,13 @@ def peak_latents(x, sigmas, mode, solver="euler", model=denoise):
     return memory.peak / (x.numel() * x.element_size())
 
 
-def extra_latents(x, sigmas):
+def extra_latents(x, sigmas, model=denoise):
     """What a run holds beside its solver, with the solver where that is most."""
-    return max(peak_latents(x, sigmas, "calls:50%", name) - peak_latents(x, sigmas, "off", name) for name in SOLVERS)
+
+    def held(mode, solver):
+        return peak_latents(x, sigmas, mode, solver, model)
+
+    return max(held("calls:50%", solver) - held("off", solver) for solver in SOLVERS)
 
 
 def milliseconds(x, sigmas):
@@ -97,16 +101,12 @@ def _wait(x):
 
 def _timed(device):
     """The first table."""
-    sigmas = torch.linspace(1, 0, STEPS + 1)
     body = []
     for name, shape in LATENTS.items():
-        x = torch.randn(shape, device=device)
-        took = milliseconds(x, sigmas)
-        extra = extra_latents(x, sigmas)
+        took = milliseconds(torch.randn(shape, device=device), torch.linspace(1, 0, STEPS + 1))
         shares = [f"{took[kind]:.2f} ms ({took[kind] / took['pass']:.0f} passes)" for kind in KINDS]
-        body.append([f"{name}, {'x'.join(map(str, shape))}", *shares, f"{took['pass']:.2f} ms", f"{extra:.1f}"])
-    header = ["latent", "one SKIP", "bookkeeping of one REAL step", "one pass over x", "peak extra memory, latents"]
-    return rows(header, body)
+        body.append([f"{name}, {'x'.join(map(str, shape))}", *shares, f"{took['pass']:.2f} ms"])
+    return rows(["latent", "one SKIP", "bookkeeping of one REAL step", "one pass over x"], body)
 
 
 def _models():
@@ -116,18 +116,12 @@ def _models():
 
 def _counted():
     """The second table."""
-    body = []
+    x, sigmas, body = torch.randn(LATENTS["FLUX 1024x1024"]), torch.linspace(1, 0, STEPS + 1), []
     for name, model in _models().items():
         found = [dearest(model, kind) for kind in KINDS]
-        body.append([name, *map(moves, found), *map(len, found)])
-    header = [
-        "latents read and written, the most",
-        "one SKIP",
-        "one REAL step",
-        "operations of a SKIP",
-        "of a REAL step",
-    ]
-    return rows(header, body)
+        body.append([name, *map(moves, found), *map(len, found), f"{extra_latents(x, sigmas, model):.1f}"])
+    header = ["latents read and written by one SKIP", "by one REAL step", "operations of a SKIP", "of a REAL step"]
+    return rows(["run", *header, "peak extra memory, latents"], body)
 
 
 def _lines():
