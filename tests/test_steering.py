@@ -153,6 +153,10 @@ def measured(tmp_path_factory):
     return folder, measure.measure(CELL, MODES, 2, 0, folder)
 
 
+def made_each(made, mode):
+    return [image[:2] for image in measure.score(made.problem, made.ours(mode).latents, made.full())]
+
+
 def test_the_rows_of_a_cell(measured):
     budget, preset = measured[1]
     assert budget["calls"] == 8 and budget["evaluations"] == 20 and budget["half"] == "tune"
@@ -163,6 +167,8 @@ def test_the_rows_of_a_cell(measured):
         numbers += [measure.mean(found, 0), measure.mean(found, 1)]
     names = [f"{who}{figure}" for who in ("", "fewer_", "hold_") for figure in ("ssim", "psnr")]
     assert [budget[name] for name in names] == numbers
+    assert [[round(figure, 5) for figure in image] for image in made_each(made, "calls:8")] == budget["each"]
+    assert all(len(row[f"{who}each"]) == 2 for row in (budget, preset) for who in ("", "fewer_", "hold_"))
     alone = [made.ours("fast", slice(i, i + 1)).calls for i in range(2)]
     assert preset["calls"] == sum(alone) / 2
 
@@ -321,3 +327,16 @@ def test_the_page_has_cfg_1_first():
     text = report.page([made_up(CELL._replace(cfg=cfg), mode) for cfg in (3.0, 1.0) for mode in ("fast", "calls:50%")])
     places = [text.index(f"## {title}") for title in ("CFG 1\n", "CFG 3 to 7\n", "By group", "The worst")]
     assert places == sorted(places) and text.count("| preset |") == 2
+
+
+def test_the_spread_of_images_counts_each_of_them_and_the_mixture_apart():
+    each = [[0.9, 30.0], [0.8, 20.0], [0.7, 10.0]]
+    more = {"each": each, "fewer_each": [[0.5, 5.0]] * 3, "hold_each": each}
+    learned, analytic = (
+        made_up(CELL._replace(network="unet"), **more),
+        made_up(CELL._replace(network="mixture"), **more | {"each": each[:1] * 3}),
+    )
+    text = report.page([learned, analytic])
+    apart = text.partition("## Images of networks that learned")[2].partition("## Images of the mixture")
+    assert "| calls:50% | ours | 3 | 20.0 / 12.0 / 10.0 | 0.800 / 0.720 / 0.700 |" in apart[0]
+    assert "| calls:50% | ours | 3 | 30.0 / 30.0 / 30.0 | 0.900 / 0.900 / 0.900 |" in apart[2]

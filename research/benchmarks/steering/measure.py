@@ -57,7 +57,7 @@ class Kept:
 
 
 def measure(cell, modes, images, seed, folder, told=True, runs=None):
-    """The rows of a cell, one a mode.
+    """The rows of a cell, one a mode: means over its images, and ``each`` of them as ``[ssim, psnr]``.
 
     told: ``Problem``'s. runs: makes them (``Runs``, or ``ComfyRuns`` where the sampler is ComfyUI's). Raises
     FloatingPointError for a full run in numbers that are none.
@@ -92,6 +92,7 @@ def measure(cell, modes, images, seed, folder, told=True, runs=None):
         row |= {"calls": sum(calls) / len(calls), "evaluations": evaluations(cell.sampler, len(problem.sigmas()) - 1)}
         for name, found in (("", ours), ("fewer_", rivals), ("hold_", held)):
             row |= {f"{name}{figure}": mean(found, i) for i, figure in enumerate(("ssim", "psnr"))}
+            row[f"{name}each"] = [[round(figure, 5) for figure in image[:2]] for image in found]
         row["error"] = round(max(error for _, _, error in ours), 6)  # of the worst image
         if mode in PRESETS:
             row["tolerance"] = PRESETS[mode]

@@ -52,6 +52,21 @@ def summary(found):
     return table([*header, "lost to fewer (by > 1 dB)", "lost to hold (by > 1 dB)"], body)
 
 
+def images(found):
+    """How the images of all cells are spread: median, tenth percentile, worst."""
+    body = []
+    for mode, of in by_mode(row for row in found if "each" in row).items():
+        for name, who in (("ours", ""), ("fewer steps", "fewer_"), ("hold", "hold_")):
+            ssim, psnr = zip(*(image for row in of for image in row[f"{who}each"]), strict=True)
+            body.append([mode, name, len(psnr), _spread(psnr, ".1f"), _spread(ssim, ".3f")])
+    return table(["mode", "", "images", "PSNR, dB: median / 10 % / worst", "SSIM: median / 10 % / worst"], body)
+
+
+def _spread(figures, form):
+    tenth = statistics.quantiles(figures, n=10, method="inclusive")[0] if len(figures) > 1 else figures[0]
+    return " / ".join(f"{figure:{form}}" for figure in (statistics.median(figures), tenth, min(figures)))
+
+
 def tolerances(found):
     """Of the presets: the final latent's relative error, of the worst image, over the tolerance."""
     body = []
@@ -111,6 +126,12 @@ def page(found):
         if of:
             parts += [f"## {title}", summary(of)]
             parts += [tolerances(of)] if any("tolerance" in row for row in of) else []
+    for title, of in (
+        ("Images of networks that learned", [row for row in found if row["network"] != "mixture"]),
+        ("Images of the mixture", [row for row in found if row["network"] == "mixture"]),
+    ):
+        if any("each" in row for row in of):
+            parts += [f"## {title}", images(of)]
     parts += ["## By group", "PSNR, ours (dB over fewer steps, over hold; cells lost to fewer steps + to hold)."]
     parts += [groups(found, axis) for axis in GROUPS]
     return "\n\n".join(part.rstrip() for part in [*parts, f"## The worst {WORST}", worst(found)]) + "\n"
