@@ -19,3 +19,19 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def beside(tmp_path, capsys):
+    """``beside(stub)``: what is said when a server like that works with a healthy one; all jobs must be done."""
+
+    from stub_server import JOBS, Stub, late, queue
+
+    def run(bad, limit=2.0):
+        with bad, Stub(system_stats=late) as good:
+            assert queue(tmp_path, bad, good, limit=limit) == (0, JOBS)
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err + said.out
+        return said.err + said.out
+
+    return run

@@ -27,7 +27,7 @@ ALLOWED = {
     ),
     "tools": (
         {"tools", "fsampler", "samplers"},
-        {"torch", "numpy", "PIL", "torchmetrics", "tqdm", "requests", "websocket"},
+        {"torch", "numpy", "PIL", "torchmetrics", "tqdm", "pydantic", "certifi", "websockets"},
     ),
 }
 SHIPPED = sorted(path for folder in ALLOWED for path in (ROOT / folder).rglob("*.py"))

@@ -5,11 +5,12 @@ import zlib
 
 import pytest
 from comfyui_fsampler.tools.queueing import address
+from comfyui_fsampler.tools.queueing.answers import Entry, Listed, Submitted, parse
 from comfyui_fsampler.tools.queueing.names import slug
 from comfyui_fsampler.tools.queueing.outputs import ending, listed
 from comfyui_fsampler.tools.queueing.plan import Plan, QueueJob, parse_modes, parse_seeds
 from comfyui_fsampler.tools.queueing.prompt import read_prompt, set_value
-from comfyui_fsampler.tools.queueing.refusal import Refused, failure
+from comfyui_fsampler.tools.queueing.refusal import complaints, failure
 from comfyui_fsampler.tools.queueing.server import version_of
 from comfyui_fsampler.tools.queueing.wiring import add_reports, with_mode
 
@@ -300,7 +301,6 @@ def test_files_in_a_history_whatever_a_server_makes_of_it():
     outputs = {
         "1": {"images": [{"filename": "a", "type": "output"}, {"filename": 3}, "b"]},
         "2": {"images": 7},
-        "3": None,
         "4": {"images": [{"filename": "chart"}]},
         "5": {
             "gifs": [{"filename": "b.mp4", "format": "x"}],
@@ -314,8 +314,8 @@ def test_files_in_a_history_whatever_a_server_makes_of_it():
     }
     prompt = {"1": {"class_type": "SaveImage"}, "4": {"class_type": "FSamplerReport"}}
     found = list(listed(outputs, prompt))
-    assert found[0] == ("1", 0, {"filename": "a", "subfolder": "", "type": "output"})
-    assert [(number, index, file["filename"], file["subfolder"]) for number, index, file in found[1:]] == [
+    assert found[0] == ("1", 0, Listed(filename="a", type="output"))
+    assert [(number, index, file.filename, file.subfolder) for number, index, file in found[1:]] == [
         ("5", 0, "e", ""),
         ("5", 1, "b.mp4", ""),
         ("5", 2, "c", ""),
@@ -334,11 +334,11 @@ def test_files_in_a_history_whatever_a_server_makes_of_it():
         ),
         ({"status_str": "error", "messages": [["execution_interrupted", {"node_id": "3"}]]}, "interrupted"),
         ({}, "does not say why"),
-        ({"messages": [["execution_error", None], 3]}, "does not say why"),
+        (None, "does not say why"),
     ],
 )
 def test_why_a_run_failed(status, said):
-    why = failure({"status": status}, prompt())
+    why = failure(parse(Entry, json.dumps({"status": status}), "/history"), prompt())
     assert why is None if said is None else said in why
 
 
@@ -353,13 +353,16 @@ def test_a_refusal_names_nodes_and_inputs():
             }
         },
     }
-    assert Refused(answer, prompt()).lines == ["node 'KSampler' (3), input 'steps': Value too small (steps)"]
+    assert said_against(answer) == ["node 'KSampler' (3), input 'steps': Value too small (steps)"]
     for message in ("Cannot execute because node KSampler does not exist.", "Node 'KSampler' not found."):  # 0.3, 0.33
         missing = {"error": {"message": message, "details": "Node ID '#3'"}, "node_errors": {}}
-        said = f"node 'KSampler' (3), class 'KSampler': {message} Node ID '#3'"
-        assert Refused(missing, prompt()).lines == [said]
-    for odd in ({}, {"error": "busy"}, {"error": None, "node_errors": [3]}, {"node_errors": {"3": None}}):
-        assert len(Refused(odd, prompt()).lines) == 1
+        assert said_against(missing) == [f"node 'KSampler' (3), class 'KSampler': {message} Node ID '#3'"]
+    for odd in ({}, {"error": "busy"}, {"error": None, "node_errors": []}, {"node_errors": {"3": {}}}):
+        assert len(said_against(odd)) == 1
+
+
+def said_against(answer):
+    return complaints(parse(Submitted, json.dumps(answer), "/prompt"), prompt())
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from comfyui_fsampler.tools.queueing import server as module
-from comfyui_fsampler.tools.queueing.server import Gone, Server
+from comfyui_fsampler.tools.queueing.answers import Listed
+from comfyui_fsampler.tools.queueing.gone import Gone
+from comfyui_fsampler.tools.queueing.server import Server
 
-FILE = {"filename": "a.png", "subfolder": "", "type": "output"}
+FILE = Listed(filename="a.png", subfolder="", type="output")
 GOOD = {"/system_stats": b'{"system": {"comfyui_version": "0.8.0"}}', "/object_info/Node": b'{"Node": {}}'}
 
 
@@ -59,12 +61,12 @@ def test_a_good_one(fake):
     "answer, said",
     [
         (saying(b"<html>"), "answers /system_stats with something else than JSON"),
-        (saying(b"[]"), "something else than JSON"),
+        (saying(b"[]"), "answers /system_stats with a wrong answer: Input should be"),
         (saying(b'{"system": '), "something else than JSON"),
         (saying(b"[" * 200_000), "something else than JSON"),
         (saying(b"\xff\xfe\xfd"), "something else than JSON"),
         (saying(b"{}"), "runs ComfyUI of unknown version; expected 0.3.64 or newer"),
-        (saying(b'{"system": 3}'), "of unknown version"),
+        (saying(b'{"system": 3}'), "answers /system_stats with a wrong system: Input should be"),
         (saying(b"", 500), "answers /system_stats with status 500"),
         (saying(b"", 401), "answers 401: wants a token; set FSAMPLER_TOKEN"),
         (saying(b"", 403), "answers 403: wants a token"),

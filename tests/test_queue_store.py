@@ -7,8 +7,8 @@ import sys
 
 import pytest
 from comfyui_fsampler.tools.queueing.board import Board
+from comfyui_fsampler.tools.queueing.gone import Gone
 from comfyui_fsampler.tools.queueing.plan import Plan, QueueJob
-from comfyui_fsampler.tools.queueing.server import Gone
 from comfyui_fsampler.tools.queueing.store import Store
 
 PROMPT = {

@@ -27,8 +27,8 @@ RESEARCH = "pip install ./research, in a clone of FSampler's repository"
 REMEDIES = {
     **dict.fromkeys(("fsampler_research", "safetensors", "scipy", "skimage", "matplotlib"), RESEARCH),
     "torch": 'pip install "fsampler[engine]"',
-    **dict.fromkeys(("numpy", "PIL", "torchmetrics", "tqdm"), 'pip install "fsampler[compare]"'),
-    **dict.fromkeys(("requests", "websocket"), 'pip install "fsampler[headless]"'),
+    **dict.fromkeys(("numpy", "PIL", "pydantic", "torchmetrics", "tqdm"), 'pip install "fsampler[compare]"'),
+    **dict.fromkeys(("certifi", "websockets"), 'pip install "fsampler[headless]"'),
 }
 
 

@@ -8,14 +8,15 @@ Object = dict[str, Any]
 
 
 def parse_object(data: bytes | str) -> Object | None:
-    """The object that a JSON text holds; None for a broken text and for any other value.
+    """The object that a JSON text holds; None for a broken text and for any other value, and for what Python does not
+    take: too many levels, and numbers of thousands of digits.
 
     >>> parse_object('{"a": 1}'), parse_object('[1]'), parse_object('{"a": ')
     ({'a': 1}, None, None)
     """
     try:
         value = json.loads(data)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

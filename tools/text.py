@@ -15,6 +15,18 @@ def printable(line: str, stream: TextIO) -> str:
     return line.encode(encoding, "backslashreplace").decode(encoding)
 
 
+def cut(text: str, most: int) -> str:
+    """``text`` with so many characters at most; "..." stands for what was cut out of its middle.
+
+    >>> cut("0123456789", 7)
+    '01...89'
+    """
+    if len(text) <= most:
+        return text
+    half = (most - 3) // 2
+    return f"{text[:half]}...{text[-half:]}"
+
+
 def one_line(text: str) -> str:
     """``text`` with every run of blanks and line breaks as one blank."""
     return " ".join(text.split())

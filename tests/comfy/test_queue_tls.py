@@ -6,8 +6,9 @@ import ssl
 import subprocess
 
 import pytest
-from comfyui_fsampler.tools.queueing.follow import Listener
-from comfyui_fsampler.tools.queueing.server import Gone, Server
+from comfyui_fsampler.tools.queueing.gone import Gone
+from comfyui_fsampler.tools.queueing.listen import Listener
+from comfyui_fsampler.tools.queueing.server import Server
 from gate import Gate
 from queueing import graph
 

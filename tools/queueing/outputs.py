@@ -1,9 +1,13 @@
 """The files that a server's history lists, and the ending that each gets here: by its first bytes, not by its name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
 
 from ..convert.api import Prompt
-from ..data import Object, as_list
+from ..data import as_list
+from .answers import Listed
 
 PICTURES = ("png", "jpg", "webp")  # what `fsampler compare` can compare
 OURS = ("FSamplerReport", "FSamplerCompare")  # nodes whose pictures are charts, not results
@@ -41,24 +45,24 @@ def ending(head: bytes) -> str:
     return "bin"
 
 
-def listed(outputs: Object, prompt: Prompt) -> Iterator[tuple[str, int, dict[str, str]]]:
+def listed(outputs: Mapping[str, Mapping[str, Any]], prompt: Prompt) -> Iterator[tuple[str, int, Listed]]:
     """``(node id, index, file)`` of each file in a history's outputs, each once and none of our own report nodes.
 
-    ``file`` has what /view needs: filename, subfolder, type. ``images`` come first, so that the index of a picture is
-    its place among them.
+    ``images`` come first, so that the index of a picture is its place among them. What is no file is passed over: a
+    node may tell the page anything.
     """
     for number, output in outputs.items():
         kind = (prompt.get(number) or {}).get("class_type", "")
-        if kind in OURS or not isinstance(output, dict):
+        if kind in OURS:
             continue
         lists = [output[key] for key in sorted(output, key=lambda key: key != "images")]
         files = [_file(entry) for entries in lists for entry in as_list(entries)]
-        once = {tuple(file.values()): file for file in files if file is not None and file["type"] != "input"}
-        for index, file in enumerate(once.values()):
+        for index, file in enumerate(dict.fromkeys(file for file in files if file and file.type != "input")):
             yield number, index, file
 
 
-def _file(entry: object) -> dict[str, str] | None:
-    if isinstance(entry, dict) and isinstance(entry.get("filename"), str):
-        return {key: str(entry.get(key, "")) for key in ("filename", "subfolder", "type")}
-    return None
+def _file(entry: object) -> Listed | None:
+    try:
+        return Listed.model_validate(entry)
+    except ValidationError:
+        return None

@@ -43,9 +43,9 @@ class Progress:
             bar.reset()
             bar.set_description_str(f"{name} {job}")
 
-    def step(self, name: str, value: object, most: object) -> None:
-        """A node of a server's job is at step ``value`` of ``most``; what is no number is not shown."""
-        if not self.live or not isinstance(value, int | float) or not isinstance(most, int | float):
+    def step(self, name: str, value: float | None, most: float | None) -> None:
+        """A node of a server's job is at step ``value`` of ``most``, if it says so."""
+        if not self.live or value is None or most is None:
             return
         with self.lock:
             bar = self.bars[name]

@@ -3,16 +3,16 @@
 import os
 import ssl
 
-import requests
+import certifi
 
 FILE = "SSL_CERT_FILE"
 
 
 def authorities() -> str:
-    """The file of trusted certificates that the environment names, else that of ``requests``. Raises ValueError."""
+    """The file of trusted certificates that the environment names, else that of certifi. Raises ValueError."""
     named = os.environ.get(FILE)
     if not named:
-        return requests.utils.DEFAULT_CA_BUNDLE_PATH
+        return certifi.where()
     try:
         ssl.create_default_context(cafile=named)
     except (OSError, ssl.SSLError) as error:

@@ -5,14 +5,16 @@ import time
 import uuid
 
 from ..convert.api import Prompt
-from ..data import Object
+from .answers import Entry, Heard
 from .board import Board
-from .follow import Listener, Stopped, follow
+from .follow import Stopped, follow
+from .gone import Gone
+from .listen import Listener
 from .plan import Plan, QueueJob
 from .progress import Progress
 from .record import record_of, with_files
 from .refusal import Refused, failure
-from .server import Gone, Server
+from .server import Server
 from .store import Store
 
 NEEDED = ("FSamplerModel", "FSamplerReport", "PreviewAny")  # classes of nodes that jobs use
@@ -79,10 +81,10 @@ class Worker(threading.Thread):
         began, spent = time.monotonic(), Spent()
         self.progress.begin(self.server.name, job)
 
-        def heard(kind: str, data: Object) -> None:
+        def heard(kind: str, data: Heard) -> None:
             spent.hear(kind, data)
             if kind == "progress":
-                self.progress.step(self.server.name, data.get("value"), data.get("max"))
+                self.progress.step(self.server.name, data.value, data.max)
 
         prompt_id, entry = self._kept(job)
         kept, omitted = prompt_id is not None, list[str]()
@@ -99,7 +101,7 @@ class Worker(threading.Thread):
             entry = follow(self.server, self.listener, prompt_id, self.stop, heard)
         why = failure(entry, prompt)
         if why:
-            raise Refused({"error": why}, prompt)
+            raise Refused([why])
         record = record_of(job, prompt, entry, self.server.address, prompt_id, {} if kept else spent.by_node)
         record["warm"], self.warm = self.warm and not kept, True
         record["left"] += omitted
@@ -107,7 +109,7 @@ class Worker(threading.Thread):
         self.store.finish(job, record)
         self.progress.end(self.server.name, job, record, time.monotonic() - began)
 
-    def _kept(self, job: QueueJob) -> tuple[str, Object | None] | tuple[None, None]:
+    def _kept(self, job: QueueJob) -> tuple[str, Entry | None] | tuple[None, None]:
         """``(prompt id, history entry or None)`` of a job that this server still has, else ``(None, None)``."""
         address, prompt_id = self.store.started(job) or ("", "")
         if address != self.server.address:
@@ -124,7 +126,7 @@ class Spent:
         self.by_node: dict[str, float] = {}
         self.last: tuple[str, float] | None = None  # the node that runs, and since when
 
-    def hear(self, kind: str, data: Object) -> None:
+    def hear(self, kind: str, data: Heard) -> None:
         """Take note of a message about the job."""
         if kind not in ("executing", "execution_success"):
             return
@@ -132,5 +134,5 @@ class Spent:
         if self.last is not None:
             last, since = self.last
             self.by_node[last] = self.by_node.get(last, 0.0) + now - since
-        node = data.get("node") if kind == "executing" else None
-        self.last = (str(node), now) if node is not None else None
+        node = data.node if kind == "executing" else None
+        self.last = (node, now) if node is not None else None
