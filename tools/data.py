@@ -21,6 +21,19 @@ def parse_object(data: bytes | str) -> Object | None:
     return value if isinstance(value, dict) else None
 
 
+def levels(value: object) -> int:
+    """How deeply lists and objects are nested in a value, without recursion.
+
+    >>> levels(5), levels([]), levels({"a": [1]})
+    (0, 1, 2)
+    """
+    depth, layer = 0, [value]
+    while layer := [one for one in layer if isinstance(one, dict | list)]:
+        depth += 1
+        layer = [inner for one in layer for inner in (one.values() if isinstance(one, dict) else one)]
+    return depth
+
+
 def as_object(value: object) -> Object:
     """The value if it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}

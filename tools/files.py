@@ -1,17 +1,20 @@
-"""The one way in which a file of ours appears: whole or not at all.
+"""The one way in which a file is read, and the one in which a file of ours appears: whole or not at all.
 
 A file is written as a hidden draft in the folder it belongs to, brought to the disk, and moved to its name in one step.
 Whatever goes wrong before that step leaves what was there as it was.
 """
 
 import contextlib
+import errno
 import os
 import secrets
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+MOST = 2**30  # bytes of a file that is read into memory
 DRAFT = ".writing-"  # how the names of drafts begin; one that is left is of a process that was killed
 
 
@@ -49,6 +52,21 @@ def write_file(path: Path, content: bytes) -> None:
     with draft(path.parent) as file:
         file.write(content)
         publish(file, path)
+
+
+def read_file(path: str | Path, most: int = MOST) -> bytes:
+    """What a file holds. Raises OSError for what is no regular file (a pipe might never end), and for a larger one."""
+    with open(path, "rb", opener=_without_waiting) as file:
+        state = os.fstat(file.fileno())
+        if not stat.S_ISREG(state.st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        if state.st_size > most:
+            raise OSError(errno.EFBIG, f"it has {state.st_size} bytes, more than {most}")
+        return file.read()
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # opening a pipe waits for its other end
 
 
 def write_files(directory: str | Path, files: Mapping[str, bytes]) -> None:

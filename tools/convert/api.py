@@ -4,17 +4,15 @@ A prompt is ``{node id: {"class_type", "inputs", "_meta"}}``; an input that is c
 does not tell the types of inputs and outputs, so samplers and their MODEL inputs are known by name (``known``).
 """
 
-import re
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from .known import KSAMPLERS, MARK, MODEL_NODE, MODEL_TITLE, OURS, SAMPLER_NODES, SAMPLERS, is_mark, sounds_like_sampler
+from .behind import Behind
+from .known import KSAMPLERS, MARK, MODEL_NODE, MODEL_TITLE, OURS, SAMPLERS, is_mark, sounds_like_sampler
+from .links import Prompt, is_link, kind_of, nodes
 from .outcome import Outcome, name_of
 from .widgets import WIDGETS, said
-
-Prompt = dict[str, Any]
-# Inputs through which a MODEL or a SAMPLER passes on the way: those of patches and loaders, reroutes, switches.
-_PASSING = re.compile(r"(?i)model|sampler|input|any|value|on_true|on_false")
 
 
 def convert(prompt: Prompt, values: list[str], style: str, update: bool) -> Outcome:
@@ -25,8 +23,8 @@ def convert(prompt: Prompt, values: list[str], style: str, update: bool) -> Outc
     nodes that were put in before get the values too.
     """
     outcome = Outcome()
-    widgets = dict(zip(WIDGETS, values, strict=True))
-    for number, node in list(_nodes(prompt)):
+    widgets, behind, free = dict(zip(WIDGETS, values, strict=True)), Behind(prompt), _free_numbers(prompt)
+    for number, node in list(nodes(prompt)):
         kind, inputs, name = node["class_type"], node["inputs"], _label(prompt, number)
         if _mark(node) is not None and update and any(inputs.get(key) != value for key, value in widgets.items()):
             inputs.update(widgets)
@@ -35,16 +33,18 @@ def convert(prompt: Prompt, values: list[str], style: str, update: bool) -> Outc
             outcome.already.append(f"{name}: skips already")
         elif kind in SAMPLERS:
             source = inputs.get(SAMPLERS[kind])
-            skipping = _skipping(prompt, number, source)
+            skipping = behind.because(number, source)
             if skipping:
                 outcome.already.append(f"{name}: skips already, because of {_label(prompt, skipping)}")
-            elif not _is_link(prompt, source):
+            elif not is_link(source, prompt):
                 outcome.untouched.append(f"{name}: nothing is connected to its input {SAMPLERS[kind]!r}")
             elif style == "ksampler" and kind in KSAMPLERS:
                 _replace(node, widgets)
                 outcome.changed.append(f"{name}: now {node['class_type']}, mode {said(values)}")
             else:
-                new, start = _insert(prompt, node, widgets), _label(prompt, str(source[0]))
+                new, start = next(free), _label(prompt, str(source[0]))
+                _insert(prompt, new, node, widgets)
+                behind.add(new, number)
                 outcome.changed.append(f"{MODEL_NODE} {new} between {start} and {name}, mode {said(values)}")
         elif _might_sample(prompt, kind, inputs):
             outcome.untouched.append(f"{name}: not among the samplers whose MODEL input is known by name")
@@ -60,32 +60,33 @@ def _replace(node: dict[str, Any], widgets: dict[str, str]) -> None:
     node["_meta"] = _meta(node) | {MARK: mark}
 
 
-def _insert(prompt: Prompt, node: dict[str, Any], widgets: dict[str, str]) -> str:
-    """Put a FSampler (model) node before the MODEL input of a sampler; the id of the new node."""
-    number, key = _free_number(prompt), SAMPLERS[node["class_type"]]
+def _insert(prompt: Prompt, number: str, node: dict[str, Any], widgets: dict[str, str]) -> None:
+    """Put a FSampler (model) node with this id before the MODEL input of a sampler."""
+    key = SAMPLERS[node["class_type"]]
     prompt[number] = {
         "inputs": {"model": node["inputs"][key]} | widgets,
         "class_type": MODEL_NODE,
         "_meta": {"title": MODEL_TITLE, MARK: {}},
     }
     node["inputs"][key] = [number, 0]
-    return number
 
 
 def revert(prompt: Prompt) -> Outcome:
     """Take out what ``convert`` put in, in place."""
-    outcome = Outcome()
-    for number, node in list(_nodes(prompt)):
+    outcome, users = Outcome(), _users(prompt)
+    for number, node in list(nodes(prompt)):
         mark, name = _mark(node), _label(prompt, number)
         if mark is None:
             continue
         if node["class_type"] == MODEL_NODE:
-            for _, other in _nodes(prompt):
-                for key, value in list(other["inputs"].items()):
-                    if value == [number, 0]:
-                        other["inputs"][key] = node["inputs"].get("model")
-                    elif _is_link(prompt, value) and str(value[0]) == number:
-                        del other["inputs"][key]
+            model = node["inputs"].get("model")
+            for inputs, key in users.get(number, []):
+                if inputs.get(key) == [number, 0]:
+                    inputs[key] = model
+                    if is_link(model, prompt):
+                        users.setdefault(str(model[0]), []).append((inputs, key))
+                elif is_link(inputs.get(key), prompt) and str(inputs[key][0]) == number:
+                    del inputs[key]
             del prompt[number]
             outcome.changed.append(f"{name}: taken out")
         else:
@@ -100,11 +101,14 @@ def revert(prompt: Prompt) -> Outcome:
     return outcome
 
 
-def _nodes(prompt: Prompt) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The entries of a prompt that are nodes, with their ids."""
-    for number, node in prompt.items():
-        if isinstance(node, dict) and isinstance(node.get("class_type"), str) and isinstance(node.get("inputs"), dict):
-            yield number, node
+def _users(prompt: Prompt) -> dict[str, list[tuple[dict[str, Any], str]]]:
+    """``(inputs, name of the input)`` of all that is connected, by the node it comes from."""
+    users: dict[str, list[tuple[dict[str, Any], str]]] = {}
+    for _, node in nodes(prompt):
+        for key, value in node["inputs"].items():
+            if is_link(value, prompt):
+                users.setdefault(str(value[0]), []).append((node["inputs"], key))
+    return users
 
 
 def _mark(node: dict[str, Any]) -> dict[str, Any] | None:
@@ -117,60 +121,22 @@ def _meta(node: dict[str, Any]) -> dict[str, Any]:
     return node["_meta"] if isinstance(node.get("_meta"), dict) else {}
 
 
-def _kind(prompt: Prompt, number: str) -> str:
-    """The class of a node, "" if the entry is no node."""
-    node = prompt[number]
-    kind = node.get("class_type") if isinstance(node, dict) else None
-    return kind if isinstance(kind, str) else ""
-
-
 def _label(prompt: Prompt, number: str) -> str:
-    kind = _kind(prompt, number)
+    kind = kind_of(prompt, number)
     return name_of(kind, number, _meta(prompt[number]).get("title") if kind else None)
 
 
-def _is_link(prompt: Prompt, value: object) -> bool:
-    return isinstance(value, list) and len(value) == 2 and str(value[0]) in prompt
-
-
-def _free_number(prompt: Prompt) -> str:
-    return str(max((int(number) for number in prompt if number.isdecimal()), default=0) + 1)
-
-
-def _before(prompt: Prompt, link: Any) -> list[str]:
-    """The ids of the nodes that a MODEL or SAMPLER on this link has passed, the nearest first."""
-    todo, seen = [link], list[str]()
-    while todo:
-        link = todo.pop(0)
-        if not _is_link(prompt, link) or str(link[0]) in seen:
-            continue
-        seen.append(str(link[0]))
-        node = prompt[str(link[0])]
-        inputs = node.get("inputs") if isinstance(node, dict) else None
-        todo += [value for key, value in inputs.items() if _PASSING.search(key)] if isinstance(inputs, dict) else []
-    return seen
-
-
-def _skipping(prompt: Prompt, number: str, source: Any) -> str | None:
-    """The id of the FSampler node because of which a sampling node skips already, or None.
-
-    It stands before the MODEL input (``source`` is what that holds), or before the SAMPLER input of the node itself or
-    of the one that uses it as its guider.
-    """
-    users = [node["inputs"] for _, node in _nodes(prompt) if node["inputs"].get("guider") == [number, 0]]
-    ways = [(source, {MODEL_NODE})]
-    ways += [(inputs.get("sampler"), SAMPLER_NODES) for inputs in (prompt[number]["inputs"], *users)]
-    for link, ours in ways:
-        for passed in _before(prompt, link):
-            if _kind(prompt, passed) in ours:
-                return passed
-    return None
+def _free_numbers(prompt: Prompt) -> Iterator[str]:
+    """New ids, past all that are numbers now."""
+    numbers = (int(number) for number in prompt if number.isdecimal() and len(number) < 17)
+    return map(str, itertools.count(max(numbers, default=0) + 1))
 
 
 def _might_sample(prompt: Prompt, kind: str, inputs: dict[str, Any]) -> bool:
     """Does an unknown node sound like a sampler? Not if its guider is a known one (SamplerCustomAdvanced)."""
     if kind.startswith("FSampler") or not sounds_like_sampler(kind):
         return False
-    if not any(_is_link(prompt, value) for value in inputs.values()):
+    if not any(is_link(value, prompt) for value in inputs.values()):
         return False
-    return not any(_kind(prompt, number) in SAMPLERS for number in _before(prompt, inputs.get("guider"))[:1])
+    guider = inputs.get("guider")
+    return not (is_link(guider, prompt) and kind_of(prompt, str(guider[0])) in SAMPLERS)

@@ -4,6 +4,7 @@ from typing import Any
 
 Box = tuple[float, float, float, float]
 
+FARTHEST = 1e9  # pixels
 TITLE = 30  # the height of a node's title, which is above its position
 COLLAPSED = (160, 0)  # the largest size of a collapsed node, without its title
 UNKNOWN = (0, -TITLE, 270, 262 + TITLE)  # for a node whose place the file does not say; the size is a KSampler's
@@ -23,15 +24,20 @@ def node_box(node: dict[str, Any]) -> Box | None:
 def _pair(value: object) -> tuple[float, float] | None:
     """Two numbers, which some files hold as ``{"0": x, "1": y}``; None for anything else."""
     value = [value.get("0"), value.get("1")] if isinstance(value, dict) else value
-    if isinstance(value, list) and len(value) >= 2 and all(isinstance(one, int | float) for one in value[:2]):
+    if isinstance(value, list) and len(value) >= 2 and all(map(_is_place, value[:2])):
         return value[0], value[1]
     return None
+
+
+def _is_place(value: object) -> bool:
+    """Is it a number of pixels, not so large that arithmetic with it fails? NaN and infinity are none."""
+    return isinstance(value, int | float) and -FARTHEST < value < FARTHEST
 
 
 def bounding(thing: object) -> Box | None:
     """What a group, or the border of a subgraph, covers; None if the file does not say."""
     value = thing.get("bounding") if isinstance(thing, dict) else None
-    if isinstance(value, list) and len(value) == 4 and all(isinstance(one, int | float) for one in value):
+    if isinstance(value, list) and len(value) == 4 and all(map(_is_place, value)):
         return value[0], value[1], value[2], value[3]
     return None
 

@@ -12,9 +12,16 @@ def check(form: dict[str, Any], where: str, fields: tuple[str, ...]) -> None:
     ``where`` is what the error calls the graph; ``fields`` are those of a link, in the order of its array form.
     """
     for key in ("nodes", "links", "groups"):
-        if not isinstance(form.get(key, []), list):
-            raise ValueError(f"{key} of {where} is {_cut(form[key])}; expected a list")
-    for node in form.get("nodes", []):
+        if not isinstance(form.get(key, None if key == "nodes" else []), list):
+            raise ValueError(f"{key} of {where} is {_cut(form.get(key, 'missing'))}; expected a list")
+    if not _is_id(form.get("id") or ""):
+        raise ValueError(f"the id of {where} is {_cut(form['id'])}; expected a text")
+    if not isinstance(form.get("extra") or {}, dict):
+        raise ValueError(f"extra of {where} is {_cut(form['extra'])}; expected an object")
+    for key in ("inputs", "outputs"):  # of a subgraph
+        if not _are_slots(form.get(key), "linkIds", lambda links: links is None or _are_ids(links)):
+            raise ValueError(f"{key} of {where} are {_cut(form[key])}; expected objects with name and linkIds")
+    for node in form["nodes"]:
         if not _is_node(node):
             raise ValueError(f"{where} has the node {_cut(node)}; expected an object with id, type, inputs and outputs")
         mark = (node.get("properties") or {}).get(MARK)
@@ -67,6 +74,11 @@ def _is_link(link: object, fields: tuple[str, ...]) -> bool:
 def _is_mark(mark: object) -> bool:
     """Does it hold what reverting reads, of the types that it needs?"""
     if not isinstance(mark, dict) or not isinstance(mark.get("type", ""), str) or not _is_id(mark.get("link", 0)):
+        return False
+    ends = mark.get("ends", {"target_id": 0, "target_slot": 0})
+    if not isinstance(ends, dict) or set(ends) != {"target_id", "target_slot"}:
+        return False
+    if not _is_id(ends["target_id"]) or not isinstance(ends["target_slot"], int):
         return False
     counters, groups = mark.get("counters", []), mark.get("groups", [])
     if not isinstance(counters, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in counters):

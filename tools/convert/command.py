@@ -5,7 +5,7 @@ import os
 import sys
 from types import ModuleType
 
-from ..text import printable
+from ..text import escaped, shown
 from . import api, convert
 from .read import read
 from .widgets import widget_values
@@ -63,12 +63,13 @@ def run(args: argparse.Namespace) -> str:
     lines = outcome.lines()
     if out == "-":
         encoding = sys.stdout.encoding or "utf-8"
-        sys.stderr.write("".join(f"{printable(line, sys.stderr)}\n" for line in lines))
-        return to_text(file.data, file.indent, encoding)
+        sys.stdout.write(to_text(file.data, file.indent, encoding) + "\n")
+        sys.stderr.write("".join(f"{shown(line, sys.stderr)}\n" for line in lines))
+        return ""
     place = default_out(args.file, reverting) if out is None else out
     if not outcome.changed and os.path.realpath(place) == os.path.realpath(args.file):
         lines.append(f"nothing to change in {str(place)!r}")
     else:
         write(to_text(file.data, file.indent), place, overwrite=out is not None)
         lines.append(f"written: {place}")
-    return "\n".join(printable(line, sys.stdout) for line in lines)
+    return "\n".join(escaped(line) for line in lines)

@@ -6,6 +6,7 @@ from .ids import Ids
 from .insert import insert, remove
 from .known import MARK, MODEL_NODE, OURS, is_mark
 from .outcome import Outcome
+from .place import Canvas
 from .replace import replace, replaceable, restore, set_values
 from .samplers import model_slot, skips_already, unplaceable
 from .trace import Tracer
@@ -23,13 +24,14 @@ def convert(workflow: dict[str, Any], values: list[str], style: str, update: boo
     every = graphs(workflow)
     ids, tracer, outcome = Ids(every), Tracer(every), Outcome()
     for graph in every:
+        canvas = Canvas(graph.form)
         for node in list(graph.form["nodes"]):
             if node["type"] in tracer.subgraphs:
                 continue
             if update and _is_ours(node) and set_values(node, values):
                 outcome.changed.append(f"{label(node)}{graph.place}: mode {said(values)}")
             elif node["type"] in OURS or model_slot(node) is not None or style == "ksampler" and replaceable(node):
-                _place(every, graph, ids, tracer, node, values, style, outcome)
+                _place(every, graph, canvas, ids, tracer, node, values, style, outcome)
             elif why := unplaceable(graph, node, tracer):
                 outcome.untouched.append(f"{label(node)}{graph.place}: {why}")
     return outcome
@@ -38,6 +40,7 @@ def convert(workflow: dict[str, Any], values: list[str], style: str, update: boo
 def _place(
     every: list[Graph],
     graph: Graph,
+    canvas: Canvas,
     ids: Ids,
     tracer: Tracer,
     node: Node,
@@ -65,7 +68,8 @@ def _place(
         why = "nothing is connected to" if link_id is None else f"the link {link_id} leads nowhere at"
         outcome.untouched.append(f"{name}: {why} its MODEL input")
         return
-    added = insert(every, graph, ids, node, slot, list(values))
+    added = insert(every, graph, canvas, ids, node, slot, list(values))
+    tracer.skips(graph, added)
     start = "the subgraph's input" if source[0] == INPUT else label(graph.nodes[source[0]])
     outcome.changed.append(f"{MODEL_NODE} {added['id']} between {start} and {name}, mode {said(values)}")
 
@@ -82,6 +86,8 @@ def revert(workflow: dict[str, Any]) -> Outcome:
         else:
             restore(graph, node)
             outcome.changed.append(f"{name}: {node['type']} again")
+    for graph in every:
+        graph.settle()
     return outcome
 
 

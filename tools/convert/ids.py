@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from .ui import Graph
 
+LARGEST = 2**53  # JavaScript counts no further
+
 
 class Ids:
     """Numbers that are free in every graph of a workflow: some frontends renumber ids that two graphs share."""
@@ -23,13 +25,10 @@ class Ids:
 
 
 def _whole(number: object) -> int:
-    """The number that an id is, 0 for one that is none."""
-    if not isinstance(number, int | float | str):
-        return 0
-    try:
-        return int(number)
-    except ValueError:
-        return 0
+    """The number that an id is, 0 for one that is none, or that a page could not count on from."""
+    if isinstance(number, str) and number.isdecimal() and len(number) < 17:
+        number = int(number)
+    return int(number) if isinstance(number, int | float) and 0 < number < LARGEST else 0
 
 
 def count(graphs: Sequence[Graph], number: int, link: int) -> list[list[int | None]]:

@@ -10,25 +10,31 @@ from typing import Any
 from .boxes import Box
 from .ids import Ids, count, uncount
 from .known import MARK, MODEL_NODE
-from .place import free_place
-from .ui import INPUT, OUTPUT, Graph, Link, Node, get, inputs, outputs, put
+from .place import Canvas
+from .ui import INPUT, OUTPUT, Graph, Link, Node, get, inputs, outputs
 
 SIZE = (240, 102)  # the height is the least that the frontend gives the node
 
 
-def insert(graphs: list[Graph], graph: Graph, ids: Ids, node: Node, slot: int, values: list[str]) -> Node:
+def insert(
+    graphs: list[Graph], graph: Graph, canvas: Canvas, ids: Ids, node: Node, slot: int, values: list[str]
+) -> Node:
     """Put a node with these widget values before the input ``slot`` of ``node``, and return it.
 
-    It is muted or bypassed if ``node`` is. ``graphs`` are all of the workflow, ``graph`` the one that holds ``node``.
+    It is muted or bypassed if ``node`` is. ``graphs`` are all of the workflow, ``graph`` the one that holds ``node``,
+    and ``canvas`` what is on it.
     """
     socket = inputs(node)[slot]
-    old, (number, new) = graph.links[socket["link"]], ids.take()
-    position, grown, collapsed = free_place(graph, node, SIZE)
+    old, (number, new) = socket["link"], ids.take()
+    ends = {field: get(graph.links[old], field) for field in ("target_id", "target_slot")}
+    position, grown, collapsed = canvas.free_place(node, SIZE)
     mark = {
         "link": new,
         "counters": count(_counted(graphs, graph), number, new),
         "groups": [_grow(graph.form["groups"][index], index, bounding) for index, bounding in grown],
     }
+    if ends != {"target_id": node["id"], "target_slot": slot}:  # the file's link and slot disagree
+        mark["ends"] = ends
     form = {
         "id": number,
         "type": MODEL_NODE,
@@ -53,7 +59,7 @@ def insert(graphs: list[Graph], graph: Graph, ids: Ids, node: Node, slot: int, v
     graph.form["nodes"].append(form)
     graph.nodes[number] = form
     graph.add_link(new, number, 0, node["id"], slot, "MODEL")
-    put(old, {"target_id": number, "target_slot": 0})
+    graph.put(old, {"target_id": number, "target_slot": 0})
     socket["link"] = new
     return form
 
@@ -61,27 +67,29 @@ def insert(graphs: list[Graph], graph: Graph, ids: Ids, node: Node, slot: int, v
 def remove(graphs: list[Graph], graph: Graph, node: Node) -> None:
     """Undo ``insert``; whatever else takes the model from the node by now gets it from the node's source."""
     mark = node["properties"][MARK]
-    old = next((graph.links.get(one.get("link")) for one in inputs(node) if one.get("name") == "model"), None)
-    leaving = [number for number, link in graph.links.items() if get(link, "origin_id") == node["id"]]
+    old = next(
+        (one.get("link") for one in inputs(node) if one.get("name") == "model" and one.get("link") in graph.links), None
+    )
+    leaving = graph.leaving(node["id"])
     models = [number for number in leaving if get(graph.links[number], "origin_slot") == 0]
     straight = mark.get("link") if mark.get("link") in models else next(iter(models), None)
     for number in leaving:
         link = graph.links[number]
         if old is not None and number == straight:
-            put(old, {field: get(link, field) for field in ("target_id", "target_slot")})
-            _relink(graph, link, get(old, "id"))
+            ends = {field: get(link, field) for field in ("target_id", "target_slot")}
+            graph.put(old, mark["ends"] if "ends" in mark and number == mark.get("link") else ends)
+            _relink(graph, link, old)
         elif old is not None and number in models:
-            put(link, {field: get(old, field) for field in ("origin_id", "origin_slot")})
+            graph.put(number, {field: get(graph.links[old], field) for field in ("origin_id", "origin_slot")})
             _leave_from_source(graph, link)
             continue
         else:
             _relink(graph, link, None)
         graph.drop_link(number)
     settings = [one.get("link") for one in inputs(node) if one.get("name") != "model" and one.get("link") is not None]
-    for number in settings if straight is not None or old is None else [*settings, get(old, "id")]:
+    for number in settings if straight is not None or old is None else [*settings, old]:
         unlink_source(graph, number)
-    graph.form["nodes"] = [other for other in graph.form["nodes"] if other is not node]
-    del graph.nodes[node["id"]]
+    graph.drop_node(node)
     uncount(_counted(graphs, graph), node["id"], mark.get("link"), mark.get("counters") or [])
     groups = graph.form.get("groups") or []
     for index, before, after in mark.get("groups") or []:
@@ -133,4 +141,6 @@ def _source_slots(graph: Graph, link: Link) -> Sequence[tuple[str, dict[str, Any
     origin, index = get(link, "origin_id"), get(link, "origin_slot")
     inside = origin == INPUT
     slots = graph.form.get("inputs") or [] if inside else outputs(graph.nodes.get(origin, {}))
-    return [("linkIds" if inside else "links", slots[index])] if isinstance(index, int) and index < len(slots) else []
+    return (
+        [("linkIds" if inside else "links", slots[index])] if isinstance(index, int) and 0 <= index < len(slots) else []
+    )

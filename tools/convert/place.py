@@ -5,11 +5,16 @@ towards the new node, unless it would swallow another node or touch another grou
 """
 
 import functools
+import itertools
 import math
-from collections.abc import Iterable
+import operator
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from .boxes import COLLAPSED, TITLE, UNKNOWN, Box, bounding, holds, meet, node_box
-from .ui import Graph, Node
+from .ground import Ground
+
+Node = dict[str, Any]
 
 Size = tuple[int, int]  # width and height in pixels, without the title
 Grown = list[tuple[int, Box]]  # index of a group, and what it is to cover
@@ -20,26 +25,48 @@ LAST = 600  # pixels that a place to the right or below counts as farther than i
 COLUMNS = ROWS = 2 * FAR // STEP  # of the places tried
 
 
-def free_place(graph: Graph, node: Node, size: Size) -> tuple[list[float], Grown, bool]:
-    """``(position, grown, collapsed)`` of a new node of this size that belongs to ``node``.
+class Canvas:
+    """What is on the canvas of a graph: its nodes and borders, and its groups by their index."""
 
-    ``position`` is what the file will say, without the title. ``grown`` are the groups that must grow. ``collapsed``:
-    there is room for the title only, so the node is to be collapsed.
-    """
-    form = graph.form
-    box = node_box(node) or UNKNOWN
-    taken = [*map(node_box, form["nodes"]), *(bounding(form.get(border)) for border in ("inputNode", "outputNode"))]
-    reach = (box[0] - 2 * FAR, box[1] - 2 * FAR, 4 * FAR, 4 * FAR)
-    boxes = [one for one in taken if one and meet(one, reach)]
-    listed = form["groups"] if isinstance(form.get("groups"), list) else []
-    groups = {index: cover for index, group in enumerate(listed) if (cover := bounding(group))}
-    own = {index: group for index, group in groups.items() if holds(group, box)}
-    foreign = [group for index, group in groups.items() if index not in own]
-    for shape, gap, strict in ((size, GAP, True), (size, GAP / 2, False), (COLLAPSED, GAP / 4, False)):
-        found, anywhere = _search(box, shape, boxes, own, foreign, gap, strict)
-        if found:
-            return *found, shape == COLLAPSED
-    return _position(anywhere or (box[0] - COLLAPSED[0] - GAP, box[1])), [], True
+    def __init__(self, form: dict[str, Any]) -> None:
+        self.nodes, self.groups = Ground(), Ground()
+        taken = [*map(node_box, form["nodes"]), *(bounding(form.get(border)) for border in ("inputNode", "outputNode"))]
+        for number, box in enumerate(filter(None, taken)):
+            self.nodes.put(number, box)
+        listed = form["groups"] if isinstance(form.get("groups"), list) else []
+        for index, group in enumerate(listed):
+            if cover := bounding(group):
+                self.groups.put(index, cover)
+
+    def free_place(self, node: Node, size: Size) -> tuple[list[float], Grown, bool]:
+        """``(position, grown, collapsed)`` of a new node of this size that belongs to ``node``.
+
+        From now on it is there, and the groups are as large.
+        ``position`` is what the file will say, without the title. ``grown`` are the groups that must grow.
+        ``collapsed``: there is room for the title only, so the node is to be collapsed.
+        """
+        position, grown, collapsed = self._find(node_box(node) or UNKNOWN, size)
+        width, height = COLLAPSED if collapsed else size
+        self.nodes.put(len(self.nodes.boxes), (position[0], position[1] - TITLE, width, height + TITLE))
+        for index, box in grown:
+            self.groups.put(index, box)
+        return position, grown, collapsed
+
+    def _find(self, box: Box, size: Size) -> tuple[list[float], Grown, bool]:
+        reach = (box[0] - 2 * FAR, box[1] - 2 * FAR, 4 * FAR, 4 * FAR)
+        boxes = list(dict.fromkeys(self.nodes.near(reach).values()))
+        own = {index: group for index, group in self._groups(box).items() if holds(group, box)}
+        foreign = [group for index, group in self._groups(reach, *own.values()).items() if index not in own]
+        for shape, gap, strict in ((size, GAP, True), (size, GAP / 2, False), (COLLAPSED, GAP / 4, False)):
+            found, anywhere = _search(box, shape, boxes, own, foreign, gap, strict)
+            if found:
+                return *found, shape == COLLAPSED
+        return _position(anywhere or (box[0] - COLLAPSED[0] - GAP, box[1])), [], True
+
+    def _groups(self, *boxes: Box) -> dict[int, Box]:
+        """The groups near any of some boxes, in the order of the file."""
+        found = {index: group for box in boxes for index, group in self.groups.near(box).items()}
+        return {index: found[index] for index in sorted(found)}
 
 
 def _search(
@@ -53,14 +80,12 @@ def _search(
     """
     best: tuple[list[float], Grown] | None = None
     best_cost, anywhere = 0.0, None
-    blocked = _blocked(box, size, boxes, gap)
+    free = _in_order(*size)(_free(box, size, boxes, gap))
     strangers = {index: [one for one in boxes if not holds(group, one)] for index, group in own.items()}
-    for cost, column, row in _offsets(*size):
+    x, y = _first(*size)
+    for cost, column, row in itertools.compress(_offsets(*size), free):
         if best and cost > best_cost + DETOUR:
             break
-        if blocked[row][column]:
-            continue
-        x, y = _first(*size)
         spot = (box[0] + x + column * STEP, box[1] + y + row * STEP, size[0], size[1] + TITLE)
         anywhere = anywhere or spot
         if any(meet(spot, group) if strict else holds(group, spot) for group in foreign):
@@ -105,15 +130,21 @@ def _offsets(width: int, height: int) -> list[tuple[int, int, int]]:
     return sorted((cost(x + column * STEP, y + row * STEP), column, row) for column, row in places)
 
 
-def _blocked(box: Box, size: Size, boxes: list[Box], gap: float) -> list[bytearray]:
-    """For each row of places, a byte a column: 1 where a box is, or too close."""
+@functools.cache
+def _in_order(width: int, height: int) -> Callable[[bytes], tuple[int, ...]]:
+    """Gives what ``_free`` says of the places in the order of ``_offsets``, the cheapest first."""
+    return operator.itemgetter(*(row * COLUMNS + column for _, column, row in _offsets(width, height)))
+
+
+def _free(box: Box, size: Size, boxes: list[Box], gap: float) -> bytes:
+    """A byte for each place, row by row: 0 where a box is, or too close."""
     x, y = (corner + first for corner, first in zip(box, _first(*size), strict=False))
-    rows = [bytearray(COLUMNS) for _ in range(ROWS)]
+    rows = [bytearray(b"\1" * COLUMNS) for _ in range(ROWS)]
     for left, top, width, height in boxes:
-        columns = _within(left - size[0] - gap - x, left + width + gap - x, COLUMNS)
+        first, end = _within(left - size[0] - gap - x, left + width + gap - x, COLUMNS)
         for row in range(*_within(top - size[1] - TITLE - gap - y, top + height + gap - y, ROWS)):
-            rows[row][slice(*columns)] = b"\1" * (columns[1] - columns[0])
-    return rows
+            rows[row][first:end] = bytes(end - first)
+    return b"".join(rows)
 
 
 def _within(above: float, below: float, count: int) -> tuple[int, int]:

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..data import levels
+from ..files import read_file
+from ..text import cut
 from . import png
 
+DEEPEST = 100  # levels; ComfyUI's own files have less than 20
 EXPECTED = "a workflow or prompt of ComfyUI (.json), or a PNG that ComfyUI saved"
 
 
@@ -30,8 +34,7 @@ def read(path: str | Path, parts: Sequence[str] = ("workflow", "prompt"), expect
     """
     name = repr(str(path))
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        data = read_file(path)
     except OSError as error:
         raise ValueError(f"cannot read {name}: {error.strerror}; expected {expected}") from None
     if not data.startswith(png.SIGNATURE):
@@ -53,8 +56,12 @@ def parse(data: bytes, name: str) -> File:
         raise ValueError(f"{name} is not JSON: {where}; expected {EXPECTED}") from None
     except UnicodeDecodeError as error:
         raise ValueError(f"{name} is not text: {error.reason} at byte {error.start}; expected {EXPECTED}") from None
+    except ValueError:
+        raise ValueError(f"{name} holds a number of thousands of digits; expected {EXPECTED}") from None
     except RecursionError:
         raise ValueError(f"{name} is nested too deeply; expected {EXPECTED}") from None
+    if levels(value) > DEEPEST:
+        raise ValueError(f"{name} is nested too deeply; expected at most {DEEPEST} levels")
     indented = re.match(r"[\[{]\r?\n( +)\S", text)
     indent = len(indented[1]) if indented else None
     if isinstance(value, dict):
@@ -64,7 +71,20 @@ def parse(data: bytes, name: str) -> File:
             return File(name, value, value, False, indent)
         if _is_prompt(value.get("prompt")):
             return File(name, value, value["prompt"], False, indent)
-    raise ValueError(f"{name} is neither a workflow (nodes, links) nor a prompt (class_type, inputs)")
+    raise ValueError(
+        f"{name} is neither a workflow nor a prompt: it holds {_sort(value)}; expected an object with the list nodes "
+        "(a workflow), or with a class_type in each node (a prompt in API format)"
+    )
+
+
+def _sort(value: object) -> str:
+    """What a value of JSON is, in a few words."""
+    if isinstance(value, dict):
+        keys = cut(", ".join(map(repr, list(value)[:6])), 200) + (", ..." if len(value) > 6 else "")
+        return f"an object with the keys {keys}" if value else "an empty object"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    return "null" if value is None else f"{type(value).__name__} {cut(repr(value), 60)}"
 
 
 def _is_prompt(value: object) -> bool:

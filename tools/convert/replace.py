@@ -7,7 +7,7 @@ from typing import Any
 
 from .insert import unlink_source
 from .known import KSAMPLERS, MARK
-from .ui import Graph, Link, Node, get, inputs, outputs, put
+from .ui import Graph, Node, get, inputs, outputs
 from .widgets import WIDGETS
 
 FOREIGN = ("cnr_id", "ver")  # say which pack a node is from
@@ -49,12 +49,12 @@ def restore(graph: Graph, node: Node) -> None:
         at = next(index for index, other in enumerate(node["inputs"]) if other is slot)
         del node["inputs"][at]
         _shift(graph, node, at, -1)
-    for number in [number for number, link in graph.links.items() if _is_report(link, node)]:
-        for other in graph.nodes.values():
-            for slot in inputs(other):
+    for number in graph.leaving(node["id"]):
+        if get(graph.links[number], "origin_slot") == 1:  # the report
+            for slot in inputs(graph.nodes.get(get(graph.links[number], "target_id"), {})):
                 if slot.get("link") == number:
                     slot["link"] = None
-        graph.drop_link(number)
+            graph.drop_link(number)
     node["outputs"] = outputs(node)[:1]
     if "properties" in mark:
         node["properties"] = mark["properties"]
@@ -109,11 +109,7 @@ def _write(node: Node, values: list[str], first: int) -> None:
 
 def _shift(graph: Graph, node: Node, at: int, by: int) -> None:
     """Move the ends of the links into a node by so many inputs, from the input ``at`` on."""
-    for link in graph.links.values():
-        if get(link, "target_id") == node["id"] and get(link, "target_slot") >= at:
-            put(link, {"target_slot": get(link, "target_slot") + by})
-
-
-def _is_report(link: Link, node: Node) -> bool:
-    """Does the link leave from the report output of this node?"""
-    return bool(get(link, "origin_id") == node["id"] and get(link, "origin_slot") == 1)
+    for number in graph.entering(node["id"]):
+        slot = get(graph.links[number], "target_slot")
+        if slot >= at:
+            graph.put(number, {"target_slot": slot + by})

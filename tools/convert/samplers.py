@@ -1,6 +1,6 @@
 """Which nodes of a graph in UI format sample, where their MODEL comes in, and why one cannot have FSampler."""
 
-from .known import KSAMPLERS, MODEL_NODE, NOT_SAMPLERS, OURS, SAMPLER_NODES, SAMPLERS, sounds_like_sampler
+from .known import KSAMPLERS, NOT_SAMPLERS, OURS, SAMPLERS, sounds_like_sampler
 from .trace import Tracer
 from .ui import Graph, Link, Node, get, inputs, outputs
 
@@ -62,20 +62,13 @@ def skips_already(graph: Graph, node: Node, slot: int | None, tracer: Tracer) ->
     """
     if node["type"] in OURS:
         return node
-    ways = [] if slot is None else [(graph, inputs(node)[slot].get("link"), "MODEL", {MODEL_NODE})]
-    users = [node]
-    for link in graph.links.values():
-        user = graph.nodes.get(get(link, "target_id"))
-        if get(link, "origin_id") == node["id"] and user and link_type(link) == "GUIDER":
-            users.append(user)
-    for user in users:
-        chosen = [one.get("link") for one in inputs(user) if one.get("type") == "SAMPLER"]
-        ways += [(graph, link_id, "SAMPLER", SAMPLER_NODES) for link_id in chosen]
-    for graph_, link_id, kind, ours in ways:
-        for passed in tracer.ancestors(graph_, link_id, kind):
-            if passed["type"] in ours:
-                return passed
-    return None
+    ways = [] if slot is None else [(inputs(node)[slot].get("link"), "MODEL")]
+    links = [graph.links[number] for number in graph.leaving(node["id"])]
+    users = [graph.nodes.get(get(link, "target_id")) for link in links if link_type(link) == "GUIDER"]
+    for user in filter(None, [node, *users]):
+        ways += [(one.get("link"), "SAMPLER") for one in inputs(user) if one.get("type") == "SAMPLER"]
+    found = (tracer.because(graph, link_id, kind) for link_id, kind in ways)
+    return next(filter(None, found), None)
 
 
 def link_type(link: Link) -> object:

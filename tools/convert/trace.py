@@ -1,59 +1,132 @@
-"""Where the value on a link comes from: back through reroutes, patches and the borders of subgraphs."""
+"""Where the value on a link comes from and goes to: through reroutes, patches and the borders of subgraphs."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from .known import MODEL_NODE, SAMPLER_NODES
+from .spread import Spread
 from .ui import INPUT, OUTPUT, Graph, Node, get, inputs, outputs
 
 ANY = ("*", "", None)  # types of inputs that take any value
+OURS = {"MODEL": {MODEL_NODE}, "SAMPLER": SAMPLER_NODES}  # which nodes make a value of that type one that skips
+Place = tuple[int, Any]  # a link: which of the graphs, and the link's id
 
 
 class Tracer:
-    """Walks back through all graphs of a workflow."""
+    """Follows values through all graphs of a workflow."""
 
     def __init__(self, graphs: Sequence[Graph]) -> None:
+        self.graphs = graphs
+        self.number = {id(graph): number for number, graph in enumerate(graphs)}
         self.subgraphs = {graph.id: graph for graph in graphs if graph.name is not None}
         self.instances: dict[str, list[tuple[Graph, Node]]] = {}  # by the id of the subgraph
+        self.takers: dict[Place, list[tuple[Node, dict[str, Any]]]] = {}  # nodes and slots that hold the link
+        self.border: dict[
+            tuple[int, int, Any], list[Any]
+        ] = {}  # links at INPUT or OUTPUT of a graph, by the slot's name
+        self.behind = {kind: Spread[Place, Node](_Behind(self, kind)) for kind in OURS}
+        for graph in graphs:
+            self._read(graph)
         for graph in graphs:
             for node in graph.nodes.values():
-                if node["type"] in self.subgraphs:
-                    self.instances.setdefault(node["type"], []).append((graph, node))
+                self.skips(graph, node)
+
+    def _read(self, graph: Graph) -> None:
+        for node in graph.nodes.values():
+            if node["type"] in self.subgraphs:
+                self.instances.setdefault(node["type"], []).append((graph, node))
+            for slot in inputs(node):
+                if slot.get("link") is not None:
+                    self.takers.setdefault(self.place(graph, slot["link"]), []).append((node, slot))
+        for side, key, end in ((INPUT, "inputs", "origin"), (OUTPUT, "outputs", "target")):
+            names = [slot.get("name") for slot in graph.form.get(key) or []] if graph.name is not None else []
+            for link_id, link in graph.links.items():
+                at = get(link, f"{end}_slot")
+                if get(link, f"{end}_id") == side and 0 <= at < len(names):
+                    self.border.setdefault((self.number[id(graph)], side, _key(names[at])), []).append(link_id)
+
+    def place(self, graph: Graph, link_id: Any) -> Place:
+        """The ``Place`` of a link."""
+        return self.number[id(graph)], link_id
+
+    def skips(self, graph: Graph, node: Node) -> None:
+        """Take note of a node, there already or new, because of which what is behind it skips (if it is such a one)."""
+        for kind, ours in OURS.items():
+            if node["type"] in ours:
+                self.behind[kind].add((self.place(graph, one) for one in graph.leaving(node["id"])), node)
+
+    def because(self, graph: Graph, link_id: Any, kind: str) -> Node | None:
+        """Our node that a value of this type has passed on its way to the link; None for a link that skips nothing."""
+        return None if link_id is None else self.behind[kind].because.get(self.place(graph, link_id))
 
     def ancestors(self, graph: Graph, link_id: Any, kind: str) -> Iterator[Node]:
         """Yield the nodes that a value of this type passes on its way to the link, the nearest first."""
-        todo, seen = [(graph, link_id)], set[tuple[int, Any]]()
+        todo, seen = deque([(graph, link_id)]), set[Place]()
         while todo:
-            graph, link_id = todo.pop(0)
+            graph, link_id = todo.popleft()
             source = None if link_id is None else graph.source(link_id)
-            if source is None or (id(graph), link_id) in seen:
+            if source is None or self.place(graph, link_id) in seen:
                 continue
-            seen.add((id(graph), link_id))
+            seen.add(self.place(graph, link_id))
             origin, slot = source
             if origin == INPUT:
-                todo += self._outside(graph, slot)
+                todo.extend(self._outside(graph, slot))
                 continue
             node = graph.nodes[origin]
             if node["type"] in self.subgraphs:
-                todo += self._inside(node, slot)
+                todo.extend(self._inside(node, slot))
                 continue
             yield node
-            todo += [(graph, one.get("link")) for one in inputs(node) if one.get("type") in (kind, *ANY)]
+            todo.extend((graph, one.get("link")) for one in inputs(node) if one.get("type") in (kind, *ANY))
 
-    def _outside(self, graph: Graph, slot: object) -> Iterator[tuple[Graph, Any]]:
+    def _outside(self, graph: Graph, slot: int) -> Iterator[tuple[Graph, Any]]:
         """``(graph, link)`` of the links into an input of a subgraph, on every node that is an instance of it."""
         slots = graph.form.get("inputs") or []
-        name = slots[slot].get("name") if isinstance(slot, int) and slot < len(slots) else None
+        name = slots[slot].get("name") if 0 <= slot < len(slots) else None
         for outer, node in self.instances.get(graph.id, []):
             for one in inputs(node):
                 if one.get("name") == name:
                     yield outer, one.get("link")
 
-    def _inside(self, node: Node, slot: object) -> Iterator[tuple[Graph, Any]]:
+    def _inside(self, node: Node, slot: int) -> Iterator[tuple[Graph, Any]]:
         """``(graph, link)`` of the links, within a subgraph, to the output that leaves at ``slot`` of its instance."""
         graph = self.subgraphs[node["type"]]
-        name = outputs(node)[slot].get("name") if isinstance(slot, int) and slot < len(outputs(node)) else None
-        names = [one.get("name") for one in graph.form.get("outputs") or []]
-        for link_id, link in graph.links.items():
-            if get(link, "target_id") == OUTPUT and get(link, "target_slot") < len(names):
-                if names[get(link, "target_slot")] == name:
-                    yield graph, link_id
+        name = outputs(node)[slot].get("name") if 0 <= slot < len(outputs(node)) else None
+        for link_id in self.border.get((self.number[id(graph)], OUTPUT, _key(name)), []):
+            yield graph, link_id
+
+
+class _Behind:
+    """The links right behind one, for values of a type. Each node is passed once."""
+
+    def __init__(self, tracer: Tracer, kind: str) -> None:
+        self.tracer, self.kind, self.passed = tracer, kind, set[int]()
+
+    def __call__(self, place: Place) -> Iterator[Place]:
+        tracer, (number, link_id) = self.tracer, place
+        graph = tracer.graphs[number]
+        for node, slot in tracer.takers.get(place, []):
+            if node["type"] in tracer.subgraphs:
+                inner = tracer.number[id(tracer.subgraphs[node["type"]])]
+                for one in tracer.border.get((inner, INPUT, _key(slot.get("name"))), []):
+                    yield inner, one
+            elif slot.get("type") in (self.kind, *ANY) and node["type"] not in OURS[self.kind]:
+                if id(node) not in self.passed:
+                    self.passed.add(id(node))
+                    yield from (tracer.place(graph, one) for one in graph.leaving(node["id"]))
+        link = graph.links.get(link_id)
+        if link is None or graph.name is None or get(link, "target_id") != OUTPUT:
+            return
+        ends, at = graph.form.get("outputs") or [], get(link, "target_slot")
+        name = ends[at].get("name") if 0 <= at < len(ends) else None
+        for outer, node in tracer.instances.get(graph.id, []):
+            for one in outer.leaving(node["id"]):
+                slot_at = get(outer.links[one], "origin_slot")
+                if 0 <= slot_at < len(outputs(node)) and outputs(node)[slot_at].get("name") == name:
+                    yield tracer.place(outer, one)
+
+
+def _key(name: object) -> object:
+    """A name as a key; a file may call a slot anything."""
+    return name if isinstance(name, str | None) else repr(name)

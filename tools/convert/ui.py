@@ -21,15 +21,6 @@ def get(link: Link, field: str) -> Any:
     return link[field] if isinstance(link, dict) else link[FIELDS.index(field)]
 
 
-def put(link: Link, values: Mapping[str, Any]) -> None:
-    """Set fields of a link, by their names in ``FIELDS``."""
-    for field, value in values.items():
-        if isinstance(link, dict):
-            link[field] = value
-        else:
-            link[FIELDS.index(field)] = value
-
-
 def label(node: Node) -> str:
     """What to call a node in a message: its class and id, and the title if it says more."""
     return name_of(node["type"], node["id"], node.get("title"))
@@ -46,8 +37,12 @@ class Graph:
         self.id: Any = form.get("id") if name is not None else None
         where = f"subgraph {name!r}" if name is not None else "the workflow"
         check(form, where, FIELDS)
-        self.nodes: dict[Any, Node] = {node["id"]: node for node in form.get("nodes", [])}
+        self.nodes: dict[Any, Node] = {node["id"]: node for node in form["nodes"]}
         self.links: dict[Any, Link] = {get(link, "id"): link for link in form.get("links", [])}
+        self.gone = set[int]()  # the id() of nodes and links that `settle` takes out of the file
+        self._ends: tuple[dict[Any, dict[Any, None]], ...] = ({}, {})  # links by the node they leave, and they enter
+        for number in self.links:
+            self._enlist(number)
 
     @property
     def place(self) -> str:
@@ -69,6 +64,14 @@ class Graph:
         origin = get(link, "origin_id")
         return (origin, get(link, "origin_slot")) if origin == INPUT or origin in self.nodes else None
 
+    def leaving(self, node_id: Any) -> list[Any]:
+        """The ids of the links that leave a node (or a border of a subgraph), in their order."""
+        return list(self._ends[0].get(node_id, ()))
+
+    def entering(self, node_id: Any) -> list[Any]:
+        """The ids of the links that end at a node."""
+        return list(self._ends[1].get(node_id, ()))
+
     def add_link(self, link_id: int, origin: int, origin_slot: int, target: Any, target_slot: int, kind: str) -> None:
         """Add a link in the form of those that are there; the slots at its ends do not know of it yet."""
         values = (link_id, origin, origin_slot, target, target_slot, kind)
@@ -76,12 +79,43 @@ class Graph:
         link: Link = dict(zip(FIELDS, values, strict=True)) if isinstance(like, dict) else list(values)
         self.form["links"].append(link)
         self.links[link_id] = link
+        self._enlist(link_id)
+
+    def put(self, link_id: Any, values: Mapping[str, Any]) -> None:
+        """Set fields of a link, by their names in ``FIELDS``."""
+        self._delist(link_id)
+        link = self.links[link_id]
+        for field, value in values.items():
+            if isinstance(link, dict):
+                link[field] = value
+            else:
+                link[FIELDS.index(field)] = value
+        self._enlist(link_id)
 
     def drop_link(self, link_id: Any) -> None:
-        """Remove a link, if there is one; the slots at its ends keep its number."""
-        link = self.links.pop(link_id, None)
-        if link is not None:
-            self.form["links"] = [other for other in self.form["links"] if other is not link]
+        """Remove a link, if there is one; the slots at its ends keep its number. See ``settle``."""
+        if link_id in self.links:
+            self._delist(link_id)
+            self.gone.add(id(self.links.pop(link_id)))
+
+    def drop_node(self, node: Node) -> None:
+        """Remove a node, but not its links. ``settle`` takes it out of the file."""
+        del self.nodes[node["id"]]
+        self.gone.add(id(node))
+
+    def settle(self) -> None:
+        """Take what was dropped out of the file, all at once."""
+        for key in ("nodes", "links"):
+            if any(id(one) in self.gone for one in self.form.get(key, [])):
+                self.form[key] = [one for one in self.form[key] if id(one) not in self.gone]
+
+    def _enlist(self, number: Any) -> None:
+        for ends, field in zip(self._ends, ("origin_id", "target_id"), strict=True):
+            ends.setdefault(get(self.links[number], field), {})[number] = None
+
+    def _delist(self, number: Any) -> None:
+        for ends, field in zip(self._ends, ("origin_id", "target_id"), strict=True):
+            del ends[get(self.links[number], field)][number]
 
 
 def graphs(workflow: dict[str, Any]) -> list[Graph]:

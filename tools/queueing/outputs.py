@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..convert.api import Prompt
+from ..convert.links import Prompt
 from ..data import as_list
 from .answers import Listed
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..convert.api import Prompt
+from ..convert.links import Prompt
 from .names import slug
 from .prompt import seeds_in
 from .wiring import add_reports, with_mode

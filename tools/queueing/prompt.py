@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..convert.api import Prompt
+from ..convert.links import Prompt
 from ..convert.read import read
 from ..data import as_object
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..convert.api import Prompt
+from ..convert.links import Prompt
 from ..data import Object, as_list
 from ..report import Report, fault
 from ..text import cut

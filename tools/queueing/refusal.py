@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from ..convert.api import Prompt
+from ..convert.links import Prompt
 from .answers import Entry, NodeError, Status, Submitted
 from .prompt import title
 

@@ -1,10 +1,11 @@
 """FSampler put into a prompt for one mode, with a report of each of its nodes where one can be had."""
 
 import copy
+from collections import deque
 
 from ..convert import api
-from ..convert.api import Prompt
 from ..convert.known import KSAMPLERS, MODEL_NODE
+from ..convert.links import Prompt, is_link
 
 _OUR_KSAMPLERS = {ours[0] for ours in KSAMPLERS.values()}
 REPORTING = {MODEL_NODE, "FSamplerSampler", "FSamplerSolver", *_OUR_KSAMPLERS}  # output 1 is the report
@@ -31,10 +32,11 @@ def with_mode(prompt: Prompt, values: list[str]) -> tuple[Prompt, list[str]]:
 
 def add_reports(prompt: Prompt) -> None:
     """Add, in place, a report of each reporting node, and a node that puts it into the history as JSON."""
+    sampled = _sampled(prompt)
     for number, node in list(prompt.items()):
         if node["class_type"] not in REPORTING:
             continue
-        latent = number if node["class_type"] in _OUR_KSAMPLERS else _sampled(prompt, number)
+        latent = number if node["class_type"] in _OUR_KSAMPLERS else sampled.get(number)
         if latent is None:
             continue  # without a latent to wait for, the report would come before the run and be empty
         prompt[REPORT + number] = {
@@ -44,16 +46,18 @@ def add_reports(prompt: Prompt) -> None:
         prompt[SHOW + number] = {"class_type": "PreviewAny", "inputs": {"source": [REPORT + number, 1]}}
 
 
-def _sampled(prompt: Prompt, number: str) -> str | None:
-    """The id of the nearest node after this one whose first output is what was sampled, or None."""
-    todo, seen = [number], {number}
+def _sampled(prompt: Prompt) -> dict[str, str]:
+    """For each node that has one: the nearest node after it whose first output is what was sampled.
+
+    Found from these nodes backwards, all at once, so that it takes time in proportion to the prompt.
+    """
+    nearest: dict[str, str] = {}
+    todo = deque((number, number) for number, node in prompt.items() if node["class_type"] in _LATENT)
     while todo:
-        last = todo.pop(0)
-        for after, node in prompt.items():
-            sources = [str(value[0]) for value in node["inputs"].values() if isinstance(value, list) and value]
-            if last in sources and after not in seen:
-                if node["class_type"] in _LATENT:
-                    return after
-                seen.add(after)
-                todo.append(after)
-    return None
+        number, latent = todo.popleft()
+        for value in prompt[number]["inputs"].values():
+            source = str(value[0]) if is_link(value, prompt) else None
+            if source is not None and source not in nearest:
+                nearest[source] = latent
+                todo.append((source, latent))
+    return nearest
