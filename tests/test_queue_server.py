@@ -84,7 +84,7 @@ def test_no_redirect_is_followed(fake):
     other = fake(saying(GOOD["/system_stats"]))
     one = fake(saying(b"", 302, Location=f"{other.address}/system_stats"))
     with pytest.raises(Gone, match="status 302"):
-        Server(one.address, "t0ken").check(["Node"])
+        Server(one.address, "t0ken-of-it").check(["Node"])
     assert Server(one.address).view(FILE, io.BytesIO()) is False
     assert len(one.asked) == 2 and other.asked == []
 

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from .. import __version__
-from .text import one_line
+from .text import LONGEST, cut, one_line, printable, shown
 
 COMMANDS = {
     "demo": ("fsampler_research.demo.command", "run the demo model in full and with skipping, and compare pictures"),
@@ -62,10 +62,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command, by default that of the process, and return the exit code."""
     try:
         args, module = parse(sys.argv[1:] if argv is None else list(argv))
-        sys.stdout.write(module.run(args) + "\n")
+        for line in module.run(args).splitlines():
+            sys.stdout.write(shown(line, sys.stdout) + "\n")
         sys.stdout.flush()
     except (ValueError, OSError, FloatingPointError) as error:
         return _fail(str(error), 2)
+    except MemoryError:
+        return _fail("the memory is not enough; expected smaller files, or more memory", 2)
     except ImportError as error:
         remedy = REMEDIES.get((error.name or "").partition(".")[0])
         if remedy is None:
@@ -77,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    sys.stderr.write(f"fsampler: error: {one_line(message)}\n")
+    sys.stderr.write(f"fsampler: error: {printable(cut(one_line(message), 4 * LONGEST), sys.stderr)}\n")
     return code
 
 

@@ -3,6 +3,8 @@
 import html
 from typing import TextIO
 
+LONGEST = 800  # characters of a line on a terminal, a few lines of it
+
 
 def printable(line: str, stream: TextIO) -> str:
     """``line`` as ``stream`` can show it.
@@ -10,9 +12,19 @@ def printable(line: str, stream: TextIO) -> str:
     Control characters (a terminal would obey them) and characters that the stream's encoding lacks become backslash
     escapes. A stream that names no encoding counts as UTF-8.
     """
-    line = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
+    line = escaped(line)
     encoding = stream.encoding or "utf-8"
     return line.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def escaped(line: str) -> str:
+    """``line`` with control characters, line breaks among them, as backslash escapes."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
+
+
+def shown(line: str, stream: TextIO) -> str:
+    """``line`` as one line of a terminal that is not longer than ``LONGEST`` before its escapes."""
+    return printable(cut(line, LONGEST), stream)
 
 
 def cut(text: str, most: int) -> str:

@@ -293,7 +293,7 @@ def test_the_token_is_sent_and_never_written(queue, server, monkeypatch, capsys)
         monkeypatch.delenv("FSAMPLER_TOKEN", raising=False)
         assert queue(graph(), [gate], seeds="1") == 2
         assert "wants a token; set FSAMPLER_TOKEN" in capsys.readouterr().err and gate.passed == 0
-        monkeypatch.setenv("FSAMPLER_TOKEN", "another")
+        monkeypatch.setenv("FSAMPLER_TOKEN", "another-token")
         assert queue(graph(), [gate], seeds="1") == 2
         assert "does not accept the token" in capsys.readouterr().err
         monkeypatch.setenv("FSAMPLER_TOKEN", TOKEN)

@@ -75,14 +75,14 @@ def encrypted(server, certificates, tmp_path):
 
 def test_a_certificate_in_ssl_cert_file_is_trusted(queue, encrypted, certificates, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates))
-    monkeypatch.setenv("FSAMPLER_TOKEN", "t0ken")
+    monkeypatch.setenv("FSAMPLER_TOKEN", "t0ken-of-it")
     assert queue(graph(), [encrypted]) == 0
     jobs = queue.jobs()
     assert len(jobs) == 4 and {job["server"] for job in jobs.values()} == {encrypted.address}
     assert all(job["images"] and job["sampling_seconds"] for job in jobs.values())  # seen over the websocket
     paths = [head.split(b" ")[1].split(b"?")[0] for head in encrypted.heads]
     assert b"/ws" in paths and b"/system_stats" in paths
-    assert all(b"authorization: bearer t0ken" in head.lower() for head in encrypted.heads)
+    assert all(b"authorization: bearer t0ken-of-it" in head.lower() for head in encrypted.heads)
 
 
 def test_one_that_is_not_trusted_is_named_and_the_others_do_the_work(queue, encrypted, server, capsys):

@@ -7,13 +7,14 @@ import time
 from pathlib import Path
 
 from ..convert.widgets import widget_values
+from ..text import LONGEST, cut
 from . import address
 from .board import Board
 from .plan import Plan, QueueJob, parse_modes, parse_seeds
 from .prompt import read_prompt, seeds_in, set_value
+from .secret import NAME, Secret
 from .store import AGAIN, Store
 
-TOKEN = "FSAMPLER_TOKEN"
 MODES = "off,balanced,fast"
 TIMEOUT = 600.0  # seconds
 
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         dest="servers",
         default=nothing,
-        help=f"a ComfyUI; repeat it for more. If not given: {address.DEFAULT}. A bearer token is taken from {TOKEN} in "
+        help=f"a ComfyUI; repeat it for more. If not given: {address.DEFAULT}. A bearer token is taken from {NAME} in "
         "the environment and sent to each",
     )
     parser.add_argument("--modes", default=MODES, help="any modes of the nodes; off is the full run")
@@ -56,9 +57,7 @@ def run(args: argparse.Namespace) -> str:
     plan = plan_of(args)
     if not 0.1 <= args.timeout <= 1e6:
         raise ValueError(f"--timeout {args.timeout:g}; expected seconds, 0.1 to 1000000")
-    token = os.environ.get(TOKEN) or None
-    if token and not (token.isascii() and token.isprintable() and " " not in token):
-        raise ValueError(f"{TOKEN} holds blanks or other characters that no token has")
+    token = Secret(os.environ.get(NAME)).token  # one that cannot be masked is refused before anything is done
     addresses = address.parse_all(getattr(args, "servers", None))
     out = getattr(args, "out", None) or Path("out/queue") / Path(args.file).stem
     with Store(out, token).opened(plan, Path(args.file).name) as store:
@@ -128,10 +127,10 @@ def _closing(plan: Plan, remaining: list[QueueJob], board: Board, seconds: float
 
     Raises ValueError if some of them are not finished now.
     """
-    gone = "; ".join(f"{name} {why}" for name, why in board.gone.items())
+    gone = "; ".join(cut(f"{name} {why}", LONGEST) for name, why in board.gone.items())
     if board.waiting:
         refused = {why for job in board.waiting for why in board.refused[job].values()}
-        said = "; ".join([*sorted(refused)[:3], *([gone] if gone else [])])
+        said = "; ".join([*(cut(why, LONGEST) for why in sorted(refused)[:3]), *([gone] if gone else [])])
         raise ValueError(f"{len(board.waiting)} of {len(plan.jobs)} jobs are not done: {said}; {AGAIN}")
     before = len(plan.jobs) - len(remaining)
     told = f"{len(plan.jobs)} jobs done" + (f", {before} of them before" if before else "")

@@ -5,6 +5,7 @@ and it stops reading while messages wait to be taken.
 """
 
 import contextlib
+import logging
 import ssl
 import time
 from urllib.parse import urlencode
@@ -22,6 +23,8 @@ TRIES = 3
 MOST = 32 * 2**20  # bytes of a message in all its fragments; a picture may be one
 _ABOUT_PROMPTS = ("executing", "progress")  # and all that begin with execution_; other packs have messages of their own
 _NOTHING = Heard()
+_SILENT = logging.Logger("websockets")  # has no handler and no parent: what goes wrong is said by us
+_SILENT.addHandler(logging.NullHandler())
 
 
 class Listener:
@@ -55,11 +58,11 @@ class Listener:
         context = None
         if self.address.startswith("wss"):
             context = ssl.create_default_context(cafile=self.server.authorities)
-        token = {"Authorization": f"Bearer {self.server.token}"} if self.server.token else {}
+        token = self.server.secret.token
         return connect(
             self.address,
             ssl=context,
-            additional_headers=token,
+            additional_headers={"Authorization": f"Bearer {token}"} if token else {},
             compression=None,
             proxy=None,
             open_timeout=seconds,
@@ -67,6 +70,7 @@ class Listener:
             ping_interval=None,  # silence is judged by what the server says of the job
             max_size=MOST,
             max_queue=1,
+            logger=_SILENT,
         )
 
     def receive(self) -> tuple[str, Heard]:
@@ -85,7 +89,7 @@ class Listener:
             return "", _NOTHING
         if isinstance(text, bytes):  # a preview
             return "", _NOTHING
-        message = parse(Message, text, "/ws")
+        message = parse(Message, self.server.secret.mask(text), "/ws")
         if message.type in _ABOUT_PROMPTS or message.type.startswith("execution_"):
             return message.type, check(Heard, message.data, "/ws")
         return "", _NOTHING

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sized
 from tqdm import tqdm
 
 from ..data import Object
-from ..text import printable
+from ..text import shown
 from .plan import QueueJob
 
 STEPS = "  {desc}: {n_fmt}/{total_fmt} {rate_inv_fmt}, {remaining} left"
+FEW = 5  # lines that say more
 ALL = "{desc} {n_fmt}/{total_fmt} |{bar}| {elapsed}, {remaining} left"
 
 
@@ -30,11 +31,13 @@ class Progress:
             for at, name in enumerate(names, 1)
         }
 
-    def say(self, text: str) -> None:
-        """Write lines above the bars."""
+    def say(self, line: str, *more: str) -> None:
+        """Write a line above the bars, and under it ``more`` lines, of which a few are enough."""
+        lines = [line, *(f"  {one}" for one in more[:FEW])]
+        lines += [f"  and {len(more) - FEW} more"] if len(more) > FEW else []
         with self.lock:
-            for line in text.split("\n"):
-                tqdm.write(f"fsampler queue: {printable(line, sys.stderr)}", file=sys.stderr)
+            for one in lines:
+                tqdm.write(f"fsampler queue: {shown(one, sys.stderr)}", file=sys.stderr)
 
     def begin(self, name: str, job: QueueJob) -> None:
         """A server starts with a job."""
@@ -60,8 +63,7 @@ class Progress:
             self.all.update()
             parts = [calls or "no report", f"{seconds:.1f} s", _count(record["images"], "picture")]
             parts += [_count(record["files"], "other file")] if record["files"] else []
-            text = f"{job} on {name}: {', '.join(parts)}"
-            self.say("\n  ".join([text, *record["left"]]))
+            self.say(f"{job} on {name}: {', '.join(parts)}", *record["left"])
 
     def idle(self, name: str) -> None:
         """A server has nothing more to do."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import BinaryIO
 from urllib.parse import urlencode
 
-from ..convert.api import Prompt
+from ..convert.links import Prompt
 from ..text import cut
 from . import tls
 from .answers import Entry, History, Kind, Listed, ObjectInfo, QueueState, Submitted, SystemStats, parse
@@ -15,6 +15,7 @@ from .deadline import Deadline
 from .exchange import Reply, asking
 from .gone import Gone
 from .refusal import Refused, complaints
+from .secret import NAME, Secret
 
 OLDEST = (0, 3, 64)  # version of ComfyUI
 ANSWER = 60.0  # seconds in which a server answers that is not hung; --timeout may say less
@@ -24,14 +25,15 @@ MOST_JSON, MOST_FILE = 128 * 2**20, 8 * 2**30  # bytes
 class Server:
     """A server, by its address (``scheme://host:port/prefix``).
 
-    ``token`` is sent with each request, as a bearer token. ``timeout`` is in seconds; an answer that is not whole by
-    then (see ``Deadline``) makes the server count as hung. Every method raises ``Gone`` when it cannot be used.
+    ``token`` is sent with each request, as a bearer token, and masked in what the server says. ``timeout`` is in
+    seconds; an answer that is not whole by then (see ``Deadline``) makes the server count as hung. Every method raises
+    ``Gone`` when it cannot be used. Raises ValueError for a token that cannot be used.
     """
 
     def __init__(self, address: str, token: str | None = None, timeout: float = ANSWER) -> None:
         self.address, self.timeout = address, timeout
         self.name = address.partition("://")[2]
-        self.token = token
+        self.secret = Secret(token)
         self.authorities = tls.authorities()
 
     def check(self, kinds: Iterable[str]) -> None:
@@ -97,7 +99,7 @@ class Server:
                 raise self._closed(reply.status)
             if reply.status not in accept:
                 raise Gone(f"answers {short} with status {reply.status}")
-            return parse(kind, b"".join(reply.pieces), short)
+            return parse(kind, self.secret.mask(b"".join(reply.pieces)), short)
 
     def _ask(
         self,
@@ -109,11 +111,11 @@ class Server:
     ) -> contextlib.AbstractContextManager[Reply]:
         deadline = deadline or Deadline(min(ANSWER, self.timeout))
         most = MOST_JSON if most is None else most
-        return asking(self.address, method, path, body, self.token, self.authorities, deadline, most)
+        return asking(self.address, method, path, body, self.secret.token, self.authorities, deadline, most)
 
     def _closed(self, status: int) -> Gone:
-        wants = "does not accept the token in" if self.token else "wants a token; set"
-        return Gone(f"answers {status}: {wants} FSAMPLER_TOKEN")
+        wants = "does not accept the token in" if self.secret.token else "wants a token; set"
+        return Gone(f"answers {status}: {wants} {NAME}")
 
 
 def version_of(text: str) -> tuple[int, ...]:

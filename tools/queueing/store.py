@@ -17,23 +17,25 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..data import Object, parse_object
-from ..files import DRAFT, draft, explained, publish, write_file
+from ..files import DRAFT, draft, explained, publish, read_file, write_file
 from .outputs import HEAD
 from .plan import Plan, QueueJob
+from .secret import Secret
 
 VERSION = 1
 AGAIN = "what is finished is kept, and the same command goes on from there"
+_SAID = ("prompt_id", "reports", "left", "history")  # parts of a file that a server has said
 KEPT = ("images", "files")  # folders, and the lists of a record that say what is in them
 
 
 class Store:
     """The folder DIR. Methods that write raise ValueError if they cannot; the message says how to go on.
 
-    ``secret``, the token, is never written, even if a server says it back.
+    ``secret``, the token, is never written where a server might have said it.
     """
 
     def __init__(self, folder: str | Path, secret: str | None = None) -> None:
-        self.folder, self.secret = Path(folder), secret
+        self.folder, self.secret = Path(folder), Secret(secret)
 
     @contextlib.contextmanager
     def opened(self, plan: Plan, source: str) -> Iterator["Store"]:
@@ -117,14 +119,14 @@ class Store:
     def _read(self, name: str) -> Object | None:
         """What a JSON file holds; None if it is not there or not whole."""
         try:
-            return parse_object((self.folder / name).read_bytes())
+            return parse_object(read_file(self.folder / name))
         except FileNotFoundError:
             return None
 
     def _write(self, name: str, content: Object) -> None:
-        text = json.dumps(content, indent=1)
+        masked = {key: self.secret.mask_all(value) if key in _SAID else value for key, value in content.items()}
         with self._named():
-            write_file(self.folder / name, (text.replace(self.secret, "***") if self.secret else text).encode())
+            write_file(self.folder / name, json.dumps(masked, indent=1).encode())
 
     def _named(self) -> contextlib.AbstractContextManager[None]:
         """A block that writes into DIR: its OSErrors become ValueErrors that say how to go on."""

@@ -4,7 +4,7 @@ import threading
 import time
 import uuid
 
-from ..convert.api import Prompt
+from ..convert.links import Prompt
 from .answers import Entry, Heard
 from .board import Board
 from .follow import Stopped, follow
@@ -71,7 +71,7 @@ class Worker(threading.Thread):
                 self._run(job, prompt)
             except Refused as error:
                 self.store.drop(job)
-                self.progress.say("\n  ".join([f"{self.server.name} refuses {job}:", *error.lines]))
+                self.progress.say(f"{self.server.name} refuses {job}:", *error.lines)
                 self.board.refuse(self.server.address, str(error))
             else:
                 self.board.finish(self.server.address)
