@@ -15,6 +15,7 @@ from typing import NamedTuple
 from .schedule import MATCH, first_fault
 
 PREFIX = "plan:"
+PARTS = 4  # of a text, with an @ between them
 _NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?"
 _UNSPOKEN = re.compile(r"[^a-z0-9_.+-]+")
 
@@ -95,7 +96,7 @@ def parse(text: str) -> tuple[str, Plan | None]:
     sequence = _sequence(parts[0])
     if len(parts) == 1:
         return sequence, None
-    if len(parts) != 4:
+    if len(parts) != PARTS:
         raise PlanTextError(len(parts[0]), "@SIGMAS@COEFFICIENTS@SETTING, or the steps alone")
     sigmas = tuple(value for (value,) in _numbers(parts[1], starts[1], 1, len(sequence) + 1, "sigmas"))
     if first_fault(sigmas) is not None:

@@ -23,7 +23,17 @@ ALLOWED = {
     "samplers": ({"samplers"}, {"torch"}),
     "nodes": (
         {"nodes", "fsampler", "samplers"},
-        {"comfy", "comfy_extras", "nodes", "torch", "numpy", "PIL", "kornia", "tqdm"},  # ComfyUI, and what it brings
+        {
+            "comfy",
+            "comfy_execution",
+            "comfy_extras",
+            "nodes",
+            "torch",
+            "numpy",
+            "PIL",
+            "kornia",
+            "tqdm",
+        },  # ComfyUI, and what it brings
     ),
     "tools": (
         {"tools", "fsampler", "samplers"},

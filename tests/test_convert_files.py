@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from comfyui_fsampler.fsampler import DEFAULT_MODE, VALID_FORMS
+from comfyui_fsampler.fsampler import DEFAULT_MODE
 from comfyui_fsampler.tools import cli
 from comfyui_fsampler.tools.convert import api, convert
 from comfyui_fsampler.tools.convert.read import parse
@@ -344,7 +344,7 @@ def test_a_picture_without_a_workflow(tmp_path, capsys):
 
 def test_a_wrong_mode_is_the_engines_message(tmp_path, capsys):
     path = save(tmp_path / "a.json", workflow())
-    fails_with([path, "--mode", "h2/x3"], ["'h2/x3'", VALID_FORMS], capsys)
+    fails_with([path, "--mode", "h2/x3"], ["'h2/x3'", "expected hN/sK"], capsys)
     fails_with([path, "--style", "guider"], ["'guider'", "model"], capsys)
     fails_with([path, "--revert", "--mode", "fast"], ["--mode fast", "--revert"], capsys)
     assert os.listdir(tmp_path) == ["a.json"]

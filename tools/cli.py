@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from .. import __version__
-from .text import LONGEST, cut, one_line, printable, shown
+from .text import LONGEST, cut, one_line, printable
 
 COMMANDS = {
     "demo": ("fsampler_research.demo.command", "run the demo model in full and with skipping, and compare pictures"),
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args, module = parse(sys.argv[1:] if argv is None else list(argv))
         for line in module.run(args).splitlines():
-            sys.stdout.write(shown(line, sys.stdout) + "\n")
+            sys.stdout.write(printable(line, sys.stdout) + "\n")
         sys.stdout.flush()
     except (ValueError, OSError, FloatingPointError) as error:
         return _fail(str(error), 2)

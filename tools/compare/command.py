@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..files import write_files
-from ..text import number
+from ..text import cut, number
 from .figures import FULL, Pair, Row, pairs, summary
 from .load import FinishedJob, load
 from .page import page
 
 Cell = str | float | None
 Line = dict[str, Cell]  # a row of report.csv, by _FIELDS
+LONGEST_MODE = 60  # characters, in the summary
 FILES = ("report.html", "report.json", "report.csv")
 _FIELDS = (
     "mode",
@@ -116,11 +117,12 @@ def to_csv(lines: Iterable[Line]) -> str:
 
 def text(rows: list[Row]) -> str:
     """The summary for a terminal, in columns."""
-    width = max(len(row["mode"]) for row in rows)
+    modes = [cut(row["mode"], LONGEST_MODE) for row in rows]
+    width = max(map(len, modes))
     lines = [f"{'mode':<{width}}  runs    SSIM  PSNR dB   calls  seconds  times as fast"]
-    for row in rows:
+    for mode, row in zip(modes, rows, strict=True):
         lines.append(
-            f"{row['mode']:<{width}}  {row['runs']:>4}  {number(row['ssim'], 4):>6}  {number(row['psnr'], 2):>7}  "
+            f"{mode:<{width}}  {row['runs']:>4}  {number(row['ssim'], 4):>6}  {number(row['psnr'], 2):>7}  "
             f"{number(row['calls'], 1):>6}  {number(row['seconds'], 2):>7}  {number(row['factor'], 2):>13}"
         )
     return "\n".join(lines)

@@ -5,7 +5,7 @@ import os
 import sys
 from types import ModuleType
 
-from ..text import escaped, shown
+from ..text import LONGEST, cut, escaped, shown
 from . import api, convert
 from .read import read
 from .widgets import widget_values
@@ -72,4 +72,4 @@ def run(args: argparse.Namespace) -> str:
     else:
         write(to_text(file.data, file.indent), place, overwrite=out is not None)
         lines.append(f"written: {place}")
-    return "\n".join(escaped(line) for line in lines)
+    return "\n".join(escaped(cut(line, LONGEST)) for line in lines)

@@ -5,6 +5,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ...fsampler.plan_text import PARTS as PLAN_PARTS
+from ...fsampler.plan_text import PREFIX
 from ..convert.links import Prompt
 from .names import slug
 from .prompt import seeds_in
@@ -64,18 +66,27 @@ class Plan:
 
 
 def parse_modes(text: str) -> list[str]:
-    """The modes in a list with commas. A mode may hold commas itself, so a bare number goes on with the mode before it.
+    """The modes in a list with commas. A mode may hold commas itself: a list of steps, and a plan.
 
     >>> parse_modes("off,fast"), parse_modes("off,h2, 3, 4")
     (['off', 'fast'], ['off', 'h2, 3, 4'])
+    >>> parse_modes("plan:RRSR@4,3,2,1,0@.5:0@cfg=5,size=64x64,fast")
+    ['plan:RRSR@4,3,2,1,0@.5:0@cfg=5,size=64x64', 'fast']
     """
     modes = list[str]()
     for part in text.split(","):
-        if part.strip().isdigit() and modes:
+        if modes and _goes_on(modes[-1], part):
             modes[-1] += f",{part}"
         else:
             modes.append(part.strip())
     return modes
+
+
+def _goes_on(mode: str, part: str) -> bool:
+    """Whether what follows a comma belongs to the mode before it."""
+    if mode.startswith(PREFIX) and "@" in mode:
+        return mode.count("@") < PLAN_PARTS - 1 or "=" in part
+    return part.strip().isdigit()
 
 
 def parse_seeds(text: str) -> list[int]:
