@@ -18,7 +18,7 @@ from .plan_text import parse as parse_plan
 from .planned import Planned, Unrecorded
 from .policies import Budget, ErrorControl, Guarded, Never, Policy, Record
 
-# A preset is an `auto` tolerance named for what the user gets (README, "What a preset costs and keeps").
+# A preset is an `auto` tolerance named for what the user gets (docs/measurements.md, "What a preset costs and keeps").
 PRESETS = {"quality": 0.04, "balanced": 0.08, "fast": 0.14, "turbo": 0.28}
 DEFAULT_MODE = "balanced"
 DEFAULT_TOLERANCE = PRESETS[DEFAULT_MODE]
