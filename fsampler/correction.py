@@ -87,8 +87,9 @@ def value_shift(parameterization: str, delta: Tensor, sigma: float, trend_gain: 
     predictor's, ``[B, 1, ..., 1]``; None counts as 1. Measured: docs/measurements.md, "The answer at the corrected
     state".
     """
-    gain = delta.new_ones([1] * delta.ndim) if trend_gain is None else trend_gain
-    return encode(parameterization, gain - NEUTRAL_GAIN, torch.ones_like(gain), sigma)  # it is linear in both
+    unit = delta.new_ones([1] * delta.ndim)
+    response = (unit if trend_gain is None else trend_gain * unit) - NEUTRAL_GAIN
+    return encode(parameterization, response, unit, sigma)  # it is linear in both
 
 
 @dataclass(frozen=True)

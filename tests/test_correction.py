@@ -152,6 +152,10 @@ def test_denoised_follows_the_correction_as_far_as_trends_come_true(space, alpha
     moved = real + (0.6 if alpha is None else alpha - 0.4) * delta
     value = encode(space, real, x, 1.7) + value_shift(space, delta, 1.7, learned) * delta
     torch.testing.assert_close(value, encode(space, moved, x + delta, 1.7))
+    if learned is not None:  # a predictor from outside may say a plain number
+        torch.testing.assert_close(
+            value_shift(space, delta, 1.7, alpha).expand(2, 1), value_shift(space, delta, 1.7, learned)
+        )
 
 
 def test_a_run_follows_with_the_trend_it_has_learned():
