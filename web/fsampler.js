@@ -57,13 +57,14 @@ function showResults(node) {
   };
 }
 
-// The page saves a progress text among the values of the widgets, which are known by their places.
-function forgetProgress(node) {
+// The page adds widgets of its own for previews and progress texts, and saves their values with those of a node, which
+// are known by their places.
+function saveOwnValues(node) {
   const onSerialize = node.onSerialize;
   node.onSerialize = function (data) {
     onSerialize?.apply(this, arguments);
-    const at = this.widgets?.findIndex((widget) => widget.name === "$$node-text-preview") ?? -1;
-    if (at >= 0) data.widgets_values?.splice(at, 1);
+    const own = this.widgets?.findIndex((widget) => widget.name.startsWith("$$")) ?? -1;
+    if (own >= 0) data.widgets_values?.splice(own);
   };
 }
 
@@ -86,7 +87,7 @@ app.registerExtension({
     if (node.comfyClass in SIZES) showResults(node);
     else if (node.comfyClass?.startsWith("FSampler")) {
       takeTexts(node);
-      forgetProgress(node);
+      saveOwnValues(node);
     }
   },
   loadedGraphNode(node) {
