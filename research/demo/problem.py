@@ -76,14 +76,11 @@ class Denoiser:
         return unconditional + self.cfg * difference, difference
 
 
-def start(count, seed, prediction, sigma_max):
-    """Labels ``[count]`` (classes in turn) and ``x [count, 3, 64, 64]`` at the start; image i depends on seed and i."""
+def start(count, seed, prediction, sigma_max, size=IMAGE_SIZE):
+    """Labels ``[count]`` (classes in turn) and states ``[count, 3, size, size]``; image i depends on the seed and i."""
     labels = torch.arange(count) % len(CLASSES)
     noise = torch.stack(
-        [
-            torch.randn(3, IMAGE_SIZE, IMAGE_SIZE, generator=torch.Generator().manual_seed(seed * 100_003 + i))
-            for i in range(count)
-        ]
+        [torch.randn(3, size, size, generator=torch.Generator().manual_seed(seed * 100_003 + i)) for i in range(count)]
     )
     scale = sigma_max if prediction == "flow" else (1 + sigma_max**2) ** 0.5
     return labels, noise * scale

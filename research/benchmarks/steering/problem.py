@@ -7,6 +7,7 @@ import torch
 
 from ...demo.mixture import mixture
 from ...demo.model import CLASSES
+from ...demo.model import IMAGE_SIZE as SIZE
 from ...demo.problem import WEIGHTS, Denoiser, fingerprint, load_network, start, to_pixels
 from ...demo.schedules import sigmas_for, sigmas_of, tabled
 from . import galaxy
@@ -39,11 +40,11 @@ def _galaxy_sampling():
 class Problem:
     """Some images of a cell: its denoisers and the states they start from. Image i depends on the seed and i alone.
 
-    told: the denoisers say what guidance did.
+    told: the denoisers say what guidance did. size: pixels a side, where the network takes others than its own (None).
     """
 
-    def __init__(self, cell, images, seed, told=True):
-        self.cell, self.images, self.seed, self.told = cell, images, seed, told
+    def __init__(self, cell, images, seed, told=True, size=None):
+        self.cell, self.images, self.seed, self.told, self.size = cell, images, seed, told, size
 
     def sigmas(self, steps=None):
         """The schedule of the full run, or of one with another number of steps."""
@@ -60,7 +61,7 @@ class Problem:
             noise = [torch.randn(1, galaxy.SIZE, galaxy.SIZE, generator=seed) for seed in seeds]
             x = torch.stack(noise) * (1 + sigma_max**2) ** 0.5
             return galaxy.GalaxyDenoiser(network(GALAXY)), x[only]
-        labels, x = start(self.images, self.seed, cell.prediction, sigma_max)
+        labels, x = start(self.images, self.seed, cell.prediction, sigma_max, self.size or SIZE)
         labels = (labels * STRIDE + self.seed) % len(CLASSES)
         model = Denoiser(network(cell.network), labels[only], cell.prediction, cell.cfg)
         return model if self.told else functools.partial(model), x[only]  # of a partial no attribute shows
