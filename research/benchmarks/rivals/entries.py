@@ -84,7 +84,8 @@ RIVALS = {
         _by_rule(functools.partial(spectrum.steps, spectrum.CPP)),
         "denoised",
     ),
-    "ours, planned on a recorded run": Rival(None, lambda known, calls: known.planned(1, calls)),
+    "ours, DPCache's steps": Rival(None, lambda known, calls: known.planned(1, calls)),
+    "ours, MeanCache's steps": Rival(None, lambda known, calls: meancache.steps(known.mean_velocity[0], calls)),
 }
 
 
