@@ -163,6 +163,7 @@ def test_the_summary_counts_won_and_lost():
 
 def test_groups():
     text = report.groups(report.duels(TABLE), "guidance").splitlines()
+    assert [line for line in report.page(TABLE).splitlines() if line.startswith("## By")] == ["## By guidance"]
     assert text[0] == "| rival | CFG 3 | CFG 7 |" and text[2] == "| VDE | -1.5 (1 of 1) | -0.5 (1 of 1) |"
 
 

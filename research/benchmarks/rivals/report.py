@@ -109,7 +109,8 @@ def page(rows, least=0.0):
     """Everything of some rows; ``least``: dB by which a rival has to be better for a cell to be named."""
     every = duels(rows)
     parts = [f"## {mode}\n\n{summary(of)}" for mode, of in by(every, lambda duel: duel[0]["mode"]).items()]
-    parts += [f"## By {axis}\n\n{LEGEND}\n\n{groups(every, axis)}" for axis in AXES]
+    apart = [axis for axis, value in AXES.items() if len(set(map(value, rows))) > 1]
+    parts += [f"## By {axis}\n\n{LEGEND}\n\n{groups(every, axis)}" for axis in apart]
     if any("solution_psnr" in row for row in rows):
         parts.append(f"## To the exact solution\n\n{solutions(rows)}")
     by_more = f" by more than {least:g} dB" if least else ""
