@@ -14,6 +14,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
+from comfyui_fsampler.fsampler import Record, Report
 from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import sync_playwright
 
@@ -100,7 +101,15 @@ def run(url, form):
             data = call(f"{url}/view?{urllib.parse.urlencode(image)}")
             texts = outputs.get("text", [""])
             made.setdefault(form[node]["class_type"], []).append((Image.open(io.BytesIO(data)).convert("RGB"), *texts))
+        for data in outputs.get("json", []):  # a report's, which the page draws by itself
+            made.setdefault(form[node]["class_type"], []).append((chart(json.loads(data)), *outputs["text"]))
     return made
+
+
+def chart(report):
+    """The chart of a report in JSON."""
+    records = [Record(**record) for record in report["records"]]
+    return Report(report["mode"], report["steps"], records).chart()
 
 
 def sheet(pictures, below, line):
@@ -126,8 +135,8 @@ def compare_sheet(url):
     made = run(url, on_demo_model(form))
     (full, *_), (fast, *_) = made["SaveImage"]
     ((difference, text),) = made["FSamplerCompare"]
-    ((chart, _),) = made["FSamplerReport"]
-    return sheet([("full run", full), ("fast run", fast), ("difference", difference)], chart, text)
+    ((steps, _),) = made["FSamplerReport"]
+    return sheet([("full run", full), ("fast run", fast), ("difference", difference)], steps, text)
 
 
 def draft_sheet(url):
@@ -136,9 +145,9 @@ def draft_sheet(url):
     draft = run(url, on_demo_model(form))
     sampler["inputs"]["mode"] = "off"
     final = run(url, on_demo_model(form))
-    chart, text = draft["FSamplerReport"][0]
+    steps, text = draft["FSamplerReport"][0]
     pictures = [("turbo: the draft", draft["SaveImage"][0][0]), ("off: the final picture", final["SaveImage"][0][0])]
-    return sheet(pictures, chart, text.split(",")[0])
+    return sheet(pictures, steps, text.split(",")[0])
 
 
 def fitted(picture):
