@@ -6,17 +6,35 @@ import json
 import math
 import re
 import resource
+import weakref
 import xml.etree.ElementTree as tree
 
 import numpy
 import pytest
+import torch
 from comfyui_fsampler.tools import cli
-from comfyui_fsampler.tools.compare import charts
-from comfyui_fsampler.tools.compare.figures import difference, pairs, summary
+from comfyui_fsampler.tools.compare import charts, figures, pictures
+from comfyui_fsampler.tools.compare.figures import summary
 from comfyui_fsampler.tools.compare.load import FinishedJob, load
-from comfyui_fsampler.tools.compare.page import data_uri
+from comfyui_fsampler.tools.compare.pictures import data_uri, difference
+from comfyui_fsampler.tools.metrics import similarity
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
+
+
+def pairs(modes, jobs):
+    return list(figures.pairs(modes, jobs, []))
+
+
+class Held:
+    """A picture that is there already."""
+
+    def __init__(self, image):
+        self.image = image
+
+    def read(self):
+        return self.image
+
 
 HOSTILE = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
@@ -153,7 +171,7 @@ class TestCommand:
         (folder / "jobs/1-1.json").write_text('{"mode": "fa')
         (folder / "images/1-2.png").write_bytes(b"\x89PNG\r\n\x1a\nhalf")
         code, out, _ = compare(folder, capsys)
-        assert code == 0 and "1-1.json is not whole" in out and "1-2.png cannot be read" in out
+        assert code == 0 and "1-1.json is not whole" in out and "1-2.png of fast seed 2 cannot be read" in out
         assert "1 of 6 jobs are not finished" in out
         assert 'id="seed-3"' in (folder / "report.html").read_text()
 
@@ -252,14 +270,14 @@ class TestOtherFiles:
 
 class TestFigures:
     def job(self, mode, image, seed=1, **record):
-        return FinishedJob(mode, seed, record, {("9", 0): image})
+        return FinishedJob(mode, seed, record, {("9", 0): Held(image)})
 
     def test_identical_and_other_size(self):
         jobs = [self.job("off", picture(0)), self.job("a", picture(0)), self.job("b", picture(0, size=(64, 64)))]
         same, other = pairs(["off", "a", "b"], jobs)
         assert (same.ssim, same.psnr, same.same) == (1.0, None, True)
         assert (other.ssim, other.psnr, other.same) == (None, None, False)
-        assert difference(other.full, other.image) is None
+        assert other.apart is None
 
     def test_pictures_smaller_than_the_window(self):
         jobs = [self.job("off", picture(0, (8, 8))), self.job("a", picture(9, (8, 8)))]
@@ -269,7 +287,7 @@ class TestFigures:
         jobs = [
             self.job("off", picture(0)),
             self.job("a", picture(0), seed=2),
-            FinishedJob("a", 1, {}, {("8", 0): picture(0)}),
+            FinishedJob("a", 1, {}, {("8", 0): Held(picture(0))}),
         ]
         assert list(pairs(["off", "a"], jobs)) == []
 
@@ -340,3 +358,83 @@ def test_large_pictures_are_shown_smaller_and_small_ones_exactly():
 
     assert numpy.array_equal(shown(picture(0)), picture(0))
     assert shown(Image.new("RGB", (4000, 2000))).size == (1280, 640)
+
+
+@pytest.mark.parametrize("size", [(11, 11), (40, 32), (100, 33), (70, 71)])
+def test_tiles_give_the_ssim_and_psnr_of_the_whole_picture(size, monkeypatch):
+    """Against torchmetrics on the whole; tiles of 32 pixels, the last ones narrower than the window."""
+    monkeypatch.setattr(pictures, "TILE", 32)
+    first, second = picture(0, size), picture(3, size, noise=5)
+    ssim, psnr, same = pictures.closeness(second, first)
+    whole = [torch.tensor(numpy.asarray(one)).movedim(-1, 0)[None].float() / 255 for one in (second, first)]
+    expected = similarity(*whole)
+    assert ssim == pytest.approx(expected[0], abs=2e-6) and psnr == pytest.approx(expected[1], abs=1e-4) and not same
+    one = numpy.asarray(first).copy()
+    one[-1, -1, 0] += 1
+    assert pictures.closeness(Image.fromarray(one), first)[2] is False
+    assert pictures.closeness(first.copy(), first) == (1.0, None, True)
+
+
+def test_the_difference_map_in_tiles_is_that_of_the_whole(monkeypatch):
+    first, second = picture(0, (70, 50)), picture(2, (70, 50), noise=3)
+    whole = numpy.asarray(difference(first, second))
+    monkeypatch.setattr(pictures, "TILE", 16)
+    assert numpy.array_equal(numpy.asarray(difference(first, second)), whole)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"calls": 10**400},
+        {"records": 5},
+        {"estimate": 3, "records": [{"step": 1, "kind": "REAL", "estimate": 10**400}]},
+    ],
+)
+def test_a_bad_report_is_named_and_hides_nothing(odd, tmp_path, capsys):
+    folder = write(tmp_path / "a", seeds=(1,))
+    path = folder / "jobs/1-1.json"
+    record = json.loads(path.read_text())
+    record["reports"][0] |= odd
+    path.write_text(json.dumps(record))
+    code, out, _ = compare(folder, capsys)
+    assert (
+        code == 0
+        and "a report of fast seed 1 is left out" in out
+        and "left out" in (folder / "report.html").read_text()
+    )
+    assert json.loads((folder / "report.json").read_text())["pictures"][1]["ssim"] < 1
+
+
+def test_pictures_that_break_off_later_are_named(tmp_path, capsys):
+    folder = write(tmp_path / "a", seeds=(1, 2))
+    whole = (folder / "images/1-1.png").read_bytes()
+    (folder / "images/1-1.png").write_bytes(whole[: len(whole) // 2])
+    code, out, _ = compare(folder, capsys)
+    assert code == 0 and "1-1.png of fast seed 1 cannot be read" in out
+    assert 'id="seed-2"' in (folder / "report.html").read_text()
+
+
+def test_two_pictures_are_open_at_a_time(monkeypatch):
+    """However many there are: a pair is worked out before the next is read, and each picture is read once."""
+    alive, most = [], []
+
+    class Counted:
+        def read(self):
+            image = picture(0)
+            alive.append(weakref.ref(image))
+            most.append(sum(one() is not None for one in alive))
+            return image
+
+    names = [f"mode {number}" for number in range(5)]
+    jobs = [FinishedJob(mode, seed, {}, {("9", 0): Counted()}) for seed in range(10) for mode in ["off", *names]]
+    made = list(figures.pairs(names, jobs, []))
+    assert len(made) == 50 == figures.count(jobs) and len(most) == 60 and max(most) <= 4
+
+
+def test_no_memory_is_one_line(tmp_path, capsys, monkeypatch):
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("comfyui_fsampler.tools.compare.command.page", full)
+    code, _, err = compare(write(tmp_path / "a"), capsys)
+    assert code == 2 and err.startswith("fsampler: error: the memory is not enough") and err.count("\n") == 1

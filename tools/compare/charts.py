@@ -90,6 +90,6 @@ def _step(least: float) -> tuple[float, int]:
 
 def _number(value: object) -> float | None:
     """The value if it is a finite number, else None."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf:
+        return float(value)
     return None

@@ -7,9 +7,10 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ..bar import progress
 from ..files import write_files
 from ..text import cut, number
-from .figures import FULL, Pair, Row, pairs, summary
+from .figures import FULL, Pair, Row, count, pairs, summary
 from .load import FinishedJob, load
 from .page import page
 
@@ -43,12 +44,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> str:
     """Write the three files and return the lines to print. Raises ValueError if there is nothing to compare."""
     modes, jobs, remarks = load(args.folder)
-    compared = list(pairs(modes, jobs))
+    order = {mode: at for at, mode in enumerate(modes)}
     full = {job.seed for job in jobs if job.mode == FULL}
     if not any(job.mode != FULL and job.seed in full for job in jobs):
         why = "" if full else f", for lack of runs of mode {FULL}"
         why += "".join(f"; {remark}" for remark in remarks[:3])
         raise ValueError(f"nothing to compare in {str(args.folder)!r}{why}; expected a mode beside the full run")
+    compared = list(progress(pairs(modes, jobs, remarks), count(jobs), "pictures"))
+    compared.sort(key=lambda pair: (pair.seed, order.get(pair.mode, len(order))))
     if not compared:
         remarks.append("there are no pictures of the same node in two modes; only calls and seconds are compared")
     servers = {str(job.record.get("server")) for job in jobs}

@@ -5,16 +5,11 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import TypedDict
 
-import numpy
-import torch
 from PIL import Image
 
-from ..metrics import similarity
-from .load import FinishedJob
+from .load import READ_ERRORS, FinishedJob, said
+from .pictures import closeness, data_uri, difference
 
-GAIN = 8.0  # of the difference map: a difference of 1/8 of the range is as bright as can be
-WINDOW = 11  # pixels: SSIM needs pictures at least as large as its window
-RAMP = numpy.array([[0, 0, 0], [77, 13, 102], [204, 51, 64], [250, 153, 26], [255, 255, 191]], dtype=numpy.float32)
 FULL = "off"  # the mode of the full run
 
 
@@ -22,16 +17,18 @@ FULL = "off"  # the mode of the full run
 class Pair:
     """A picture of a mode beside that of the full run with the same seed, node and index.
 
-    ``ssim`` is None for sizes that differ or are below ``WINDOW``. ``psnr`` (dB) is None also for pictures that are
-    the same.
+    ``ssim``, ``psnr`` (dB) and ``same`` as ``pictures.closeness`` says. ``full``, ``image`` and ``apart`` (None for
+    sizes that differ) are the two pictures and the map of their difference as URIs, ``size`` that of the full run's.
     """
 
     seed: int
     mode: str
     node: str
     index: int
-    full: Image.Image
-    image: Image.Image
+    size: tuple[int, int]
+    full: str
+    image: str
+    apart: str | None
     ssim: float | None
     psnr: float | None
     same: bool
@@ -54,43 +51,43 @@ class Row(TypedDict):
     factor: float | None  # how many times as fast as the full run
 
 
-def pairs(modes: Sequence[str], jobs: Sequence[FinishedJob]) -> Iterator[Pair]:
-    """Every ``Pair``, by seed, then by mode in the order of ``modes``."""
+def pairs(modes: Sequence[str], jobs: Sequence[FinishedJob], remarks: list[str]) -> Iterator[Pair]:
+    """Every ``Pair``, by seed and picture, then by mode in the order of ``modes``; two pictures are open at a time.
+
+    One that cannot be read is taken out of its job, and named in ``remarks``.
+    """
     full = {job.seed: job for job in jobs if job.mode == FULL}
     order = {mode: at for at, mode in enumerate(modes)}
-    for job in sorted(jobs, key=lambda job: (job.seed, order.get(job.mode, len(order)), job.mode)):
-        if job.mode == FULL or job.seed not in full:
-            continue
-        for (node, index), image in job.images.items():
-            reference = full[job.seed].images.get((node, index))
-            if reference is not None:
-                yield _pair(job, node, index, reference, image)
+    others: dict[int, list[FinishedJob]] = {}
+    for job in sorted(jobs, key=lambda job: (order.get(job.mode, len(order)), job.mode)):
+        if job.mode != FULL:
+            others.setdefault(job.seed, []).append(job)
+    for seed in sorted(full.keys() & others.keys()):
+        for place in list(full[seed].images):
+            mine = [job for job in others[seed] if place in job.images]
+            reference = _read(full[seed], place, remarks) if mine else None
+            shown = data_uri(reference) if reference is not None else ""
+            for job in mine if reference is not None else []:
+                image = _read(job, place, remarks)
+                if image is not None and reference is not None:
+                    apart = difference(reference, image)
+                    uris = (shown, data_uri(image), data_uri(apart) if apart is not None else None)
+                    yield Pair(seed, job.mode, *place, reference.size, *uris, *closeness(image, reference))
 
 
-def _pair(job: FinishedJob, node: str, index: int, reference: Image.Image, image: Image.Image) -> Pair:
-    ssim = psnr = None
-    same = reference.size == image.size and reference.tobytes() == image.tobytes()
-    if reference.size == image.size and min(image.size) >= WINDOW:
-        ssim, psnr = similarity(_tensor(image), _tensor(reference))
-    return Pair(job.seed, job.mode, node, index, reference, image, ssim, psnr, same)
+def count(jobs: Sequence[FinishedJob]) -> int:
+    """How many ``Pair`` there are if all pictures can be read."""
+    full = {job.seed: job.images.keys() for job in jobs if job.mode == FULL}
+    return sum(len(full.get(job.seed, set()) & job.images.keys()) for job in jobs if job.mode != FULL)
 
 
-def _tensor(image: Image.Image) -> torch.Tensor:
-    """``[1, 3, H, W]`` in [0, 1]."""
-    return torch.from_numpy(numpy.asarray(image, dtype=numpy.float32) / 255).movedim(-1, 0)[None]
-
-
-def difference(first: Image.Image, second: Image.Image) -> Image.Image | None:
-    """A map of the absolute difference, the mean of the channels times ``GAIN``, from black over red to pale yellow.
-
-    None for sizes that differ.
-    """
-    if first.size != second.size:
+def _read(job: FinishedJob, place: tuple[str, int], remarks: list[str]) -> Image.Image | None:
+    """A picture of a job; None, and a remark, for one that cannot be read."""
+    try:
+        return job.images[place].read()
+    except READ_ERRORS as error:
+        remarks.append(f"{job.images.pop(place).name} of {job.mode} seed {job.seed} cannot be read: {said(error)}")
         return None
-    apart = numpy.abs(numpy.asarray(first, numpy.float32) - numpy.asarray(second, numpy.float32)).mean(axis=-1) / 255
-    place = numpy.clip(apart * GAIN, 0, 1) * (len(RAMP) - 1)
-    colours = [numpy.interp(place, numpy.arange(len(RAMP)), RAMP[:, channel]) for channel in range(3)]
-    return Image.fromarray(numpy.stack(colours, axis=-1).round().astype(numpy.uint8))
 
 
 def summary(modes: Sequence[str], jobs: Sequence[FinishedJob], compared: Sequence[Pair]) -> list[Row]:

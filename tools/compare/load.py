@@ -3,35 +3,69 @@
 A file that is broken or missing is left out, with a remark that the page shows.
 """
 
+import contextlib
+import struct
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
+from pydantic import ValidationError
 
 from ..data import Object, as_list, objects, parse_object, positive
+from ..files import read_file
+from ..report import Report, fault
+from ..text import cut, one_line
 
 MOST_PIXELS = 100_000_000
+READ_ERRORS = (  # PIL says all of these of pictures that are none, or are too large
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    struct.error,
+    Image.DecompressionBombError,
+)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that is read when it is needed."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """What remarks call it."""
+        return self.path.name
+
+    def read(self) -> Image.Image:
+        """Its first frame in RGB. Raises ``READ_ERRORS``."""
+        with _opened(self.path) as image:
+            return image.convert("RGB")
 
 
 @dataclass
 class FinishedJob:
     """A job that is done.
 
-    ``record`` is what the queue wrote about it, ``images`` are its RGB pictures by ``(node id, index)``. ``links`` are
+    ``record`` is what the queue wrote about it, ``images`` are its pictures by ``(node id, index)``. ``links`` are
     ``(place in the folder, what to call it)`` of files that cannot be compared, or of which only a part is.
     """
 
     mode: str
     seed: int
     record: Object
-    images: dict[tuple[str, int], Image.Image]
+    images: dict[tuple[str, int], Picture]
     links: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def reports(self) -> list[Object]:
-        """The engine's reports, one for each sampler of the workflow that has one."""
+        """The engine's reports, one for each sampler of the workflow that has one; ``load`` has checked them."""
         return objects(self.record.get("reports"))
 
     def total(self, key: str) -> int | None:
@@ -59,7 +93,7 @@ class FinishedJob:
     def seconds(self, key: str = "seconds") -> float | None:
         """``seconds`` of the whole workflow or ``sampling_seconds`` of its samplers; None if nobody measured them."""
         value = self.record.get(key)
-        return float(value) if isinstance(value, int | float) and value >= 0 else None
+        return float(value) if isinstance(value, int | float) and 0 <= value < 1e12 else None
 
 
 def load(folder: str | Path) -> tuple[list[str], list[FinishedJob], list[str]]:
@@ -77,6 +111,7 @@ def load(folder: str | Path) -> tuple[list[str], list[FinishedJob], list[str]]:
         if record is None or not isinstance(record.get("mode"), str) or not isinstance(record.get("seed"), int):
             remarks.append(f"{path.name} is not whole; the same fsampler queue command runs it again")
             continue
+        record["reports"] = list(_reports(record, remarks))
         links = list[tuple[str, str]]()
         images = dict(_pictures(folder, record, remarks, links))
         links += _files(folder, record, remarks)
@@ -89,13 +124,15 @@ def load(folder: str | Path) -> tuple[list[str], list[FinishedJob], list[str]]:
 
 def _pictures(
     folder: Path, record: Object, remarks: list[str], links: list[tuple[str, str]]
-) -> Iterator[tuple[tuple[str, int], Image.Image]]:
-    """``((node id, index), picture)`` of the pictures that can be read; one with more frames also gets a link."""
+) -> Iterator[tuple[tuple[str, int], Picture]]:
+    """``((node id, index), picture)`` of the pictures that begin as one; one with more frames also gets a link."""
     for image, name in _named(record, "images", remarks):
+        picture = Picture(folder / "images" / name)
         try:
-            picture, frames = _open(folder / "images" / name)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # PIL says all of these
-            remarks.append(f"{name} cannot be read: {error}")
+            with _opened(picture.path) as opened:
+                frames = getattr(opened, "n_frames", 1)
+        except READ_ERRORS as error:
+            remarks.append(f"{name} of {record['mode']} seed {record['seed']} cannot be read: {said(error)}")
             continue
         if frames > 1:
             links.append((f"images/{name}", f"{_called(image)}: {frames} frames, of which the first is compared"))
@@ -130,19 +167,36 @@ def _called(entry: Object) -> str:
     return f"{entry.get('named') or entry['file']} of {entry.get('title') or 'node'} {entry['node']}"
 
 
-def _open(path: Path) -> tuple[Image.Image, int]:
-    """The first frame of a picture, and how many there are. Raises PIL's errors, and ValueError if it is too large."""
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """A picture, of which nothing is decoded yet. Raises ``READ_ERRORS``."""
+    if not path.is_file():  # a pipe would be waited for
+        raise FileNotFoundError("there is no such file")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         with Image.open(path) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise ValueError(f"{image.width}x{image.height} pixels")
-            return image.convert("RGB"), getattr(image, "n_frames", 1)
+            yield image
+
+
+def said(error: BaseException) -> str:
+    """What an error says, in a few words."""
+    return cut(one_line(str(error)), 200) or type(error).__name__
+
+
+def _reports(record: Object, remarks: list[str]) -> Iterator[Object]:
+    """The reports of a record that are such."""
+    for one in as_list(record.get("reports")):
+        try:
+            yield Report.model_validate(one).to_dict()
+        except ValidationError as error:
+            remarks.append(f"a report of {record['mode']} seed {record['seed']} is left out: {fault(error)}")
 
 
 def _json(path: Path) -> Object | None:
     """The object in a JSON file, None if it cannot be read."""
     try:
-        return parse_object(path.read_bytes())
+        return parse_object(read_file(path))
     except OSError:
         return None

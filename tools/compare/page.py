@@ -1,31 +1,30 @@
 """The page: one file that opens from disk and asks the network for nothing (its policy forbids it)."""
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from PIL import Image
-
 from ..text import escape, number
 from .charts import curve, steps
-from .figures import FULL, GAIN, Pair, Row, difference
+from .figures import FULL, Pair, Row
 from .load import FinishedJob
+from .pictures import GAIN
 
 HERE = Path(__file__).parent
-SIDE, SMALL = 1280, 600  # pixels: pictures above the first are made smaller; up to the second they are kept exactly
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
 def page(
     title: str, rows: Sequence[Row], jobs: Sequence[FinishedJob], pairs: Sequence[Pair], remarks: Sequence[str]
 ) -> str:
-    """The HTML: remarks, the summary ``rows``, the curve, and each seed. ``pairs`` are in the order of
+    """The HTML: remarks, the summary ``rows``, the curve, and each seed. ``pairs`` are those of
     ``figures.pairs``."""
     found = {(job.mode, job.seed): job for job in jobs}
     modes = [row["mode"] for row in rows if row["mode"] != FULL]
     seeds = [seed for mode, seed in sorted(found) if mode == FULL and any((other, seed) in found for other in modes)]
+    by_seed: dict[int, list[Pair]] = {}
+    for pair in pairs:
+        by_seed.setdefault(pair.seed, []).append(pair)
     links = "".join(f'<a href="#seed-{seed}">seed {seed}</a>' for seed in seeds)
     drawn = curve(rows)
     return "".join(
@@ -44,7 +43,7 @@ def page(
             f'<nav aria-label="Seeds">{links}</nav>',
             '<p class="key">Steps:<span class="real"></span>model called<span class="skip"></span>predicted'
             '<span class="estimate"></span>estimated error, of the run\'s largest</p>',
-            *(_seed(seed, modes, [pair for pair in pairs if pair.seed == seed], found) for seed in seeds),
+            *(_seed(seed, modes, by_seed.get(seed, []), found) for seed in seeds),
             f"</main><script>{_file('page.js')}</script></body></html>\n",
         ]
     )
@@ -83,19 +82,20 @@ def table(rows: Sequence[Row]) -> str:
 def _seed(seed: int, modes: Sequence[str], pairs: Sequence[Pair], found: Mapping[tuple[str, int], FinishedJob]) -> str:
     """The section of one seed: the full run, then each mode beside it."""
     full = found[FULL, seed]
-    places = list(dict.fromkeys((pair.node, pair.index) for pair in pairs))
+    places = {(pair.node, pair.index): pair.full for pair in pairs}
+    ids = {place: _id(seed, FULL, at) for at, place in enumerate(places)}
     parts = [f'<section><h2 id="seed-{seed}">Seed {seed}</h2><div class="modes">']
     parts.append('<article><h3>Full run</h3><div class="pictures">')
-    for at, place in enumerate(places):
+    for place, shown in places.items():
         parts.append(
-            f'<figure><img id="{_id(seed, FULL, at)}" src="{data_uri(full.images[place])}" alt="full run, seed {seed}">'
+            f'<figure><img id="{ids[place]}" src="{shown}" alt="full run, seed {seed}">'
             f"<figcaption>{escape(full.title(place[0]))} (node {escape(place[0])})</figcaption></figure>"
         )
     parts.append(f"</div><div>{_facts(full)}{_charts(full)}</div></article>")
     for mode in (mode for mode in modes if (mode, seed) in found):
         parts.append(f"<article><h3>{escape(mode)}</h3>")
         for pair in (pair for pair in pairs if pair.mode == mode):
-            parts.append(_pair(pair, _id(seed, FULL, places.index((pair.node, pair.index)))))
+            parts.append(_pair(pair, ids[pair.node, pair.index]))
         job = found[mode, seed]
         parts.append(f"{_facts(job)}{_charts(job)}</article>")
     return f"{''.join(parts)}</div></section>"
@@ -103,18 +103,18 @@ def _seed(seed: int, modes: Sequence[str], pairs: Sequence[Pair], found: Mapping
 
 def _pair(pair: Pair, full_id: str) -> str:
     """A slider between the two pictures, the map of their difference, and the figures."""
-    mode, apart = escape(pair.mode), difference(pair.full, pair.image)
-    size = f'width="{pair.full.width}" height="{pair.full.height}"'
+    mode = escape(pair.mode)
+    size = f'width="{pair.size[0]}" height="{pair.size[1]}"'
     shown = (
         "the sizes differ"
-        if apart is None
-        else (f'<img src="{data_uri(apart)}" {size} alt="where {mode} differs from the full run, seed {pair.seed}">')
+        if pair.apart is None
+        else (f'<img src="{pair.apart}" {size} alt="where {mode} differs from the full run, seed {pair.seed}">')
     )
     psnr = "identical" if pair.same else f"{number(pair.psnr, 2)} dB"
     return (
         f'<div class="pictures"><figure><div class="pair" data-mode="{mode}">'
         f'<img data-of="{full_id}" {size} alt="full run, seed {pair.seed}">'
-        f'<img class="top" src="{data_uri(pair.image)}" {size} alt="{mode}, seed {pair.seed}">'
+        f'<img class="top" src="{pair.image}" {size} alt="{mode}, seed {pair.seed}">'
         f'<b class="l">full</b><b class="r">{mode}</b>'
         f'<input type="range" min="0" max="100" value="50" aria-label="full run or {mode}, seed {pair.seed}"></div>'
         f"<figcaption>full run left, {mode} right; drag, or arrow keys</figcaption></figure>"
@@ -146,18 +146,6 @@ def _charts(job: FinishedJob) -> str:
 
 def _id(seed: int, mode: str, at: int) -> str:
     return f"picture-{seed}-{mode}-{at}"
-
-
-def data_uri(image: Image.Image) -> str:
-    """The picture as a URI: exactly (PNG) up to ``SMALL`` pixels, else as WebP of at most ``SIDE`` pixels."""
-    buffer = io.BytesIO()
-    if max(image.size) <= SMALL:
-        image.save(buffer, "png", optimize=True)
-        return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-    image = image.copy()
-    image.thumbnail((SIDE, SIDE))
-    image.save(buffer, "webp", quality=92)
-    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def _file(name: str) -> str:

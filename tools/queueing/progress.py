@@ -9,13 +9,13 @@ from collections.abc import Iterable, Sized
 
 from tqdm import tqdm
 
+from ..bar import FORMAT
 from ..data import Object
 from ..text import shown
 from .plan import QueueJob
 
 STEPS = "  {desc}: {n_fmt}/{total_fmt} {rate_inv_fmt}, {remaining} left"
 FEW = 5  # lines that say more
-ALL = "{desc} {n_fmt}/{total_fmt} |{bar}| {elapsed}, {remaining} left"
 
 
 class Progress:
@@ -25,7 +25,7 @@ class Progress:
         self.lock = threading.RLock()
         self.live = sys.stderr.isatty()
         common = dict(disable=not self.live, leave=False, file=sys.stderr)
-        self.all = tqdm(total=total, initial=done, desc="jobs", position=0, bar_format=ALL, **common)
+        self.all = tqdm(total=total, initial=done, desc="jobs", position=0, bar_format=FORMAT, **common)
         self.bars = {
             name: tqdm(desc=name, position=at, bar_format=STEPS, smoothing=0.1, **common)
             for at, name in enumerate(names, 1)
