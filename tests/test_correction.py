@@ -95,7 +95,7 @@ def test_it_is_exact_where_denoised_is_linear_across_the_gap(gap, flow):
     model = lambda x, sigma: (1 + 0.5 * sigma + 3 * (corner - sigma).clamp_min(0))[:, None].expand_as(x)  # noqa: E731
     x = noise((2, 3), flow, dtype=torch.float64)
     full, _ = states("off", model, sigmas, x)
-    text = ", ".join(map(str, gap))
+    text = ", ".join(["h2", *map(str, gap)])
     fixed, report = states(text, model, sigmas, x, space="denoised", correct=True, **OPTIONS)
     bare, _ = states(text, model, sigmas, x, space="denoised", correct=False, **OPTIONS)
     assert skips(report) == gap
@@ -112,7 +112,7 @@ def test_it_removes_most_of_the_error_where_epsilon_is_quadratic(gap, flow):
     sigmas = schedule(20, flow, torch.float64)
     top = float(sigmas[0])
     model = lambda x, sigma: x - (sigma * (1 + 2 * (sigma / top) ** 2))[:, None]  # noqa: E731
-    x, text = noise((2, 3), flow, dtype=torch.float64), ", ".join(map(str, gap))
+    x, text = noise((2, 3), flow, dtype=torch.float64), ", ".join(["h2", *map(str, gap)])
     full, _ = states("off", model, sigmas, x)
     runs = {c: states(text, model, sigmas, x, space="epsilon", correct=c, **OPTIONS)[0] for c in (True, False)}
     after = gap[-1] + 2
