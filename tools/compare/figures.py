@@ -66,13 +66,21 @@ def pairs(modes: Sequence[str], jobs: Sequence[FinishedJob], remarks: list[str])
         for place in list(full[seed].images):
             mine = [job for job in others[seed] if place in job.images]
             reference = _read(full[seed], place, remarks) if mine else None
-            shown = data_uri(reference) if reference is not None else ""
-            for job in mine if reference is not None else []:
+            if reference is None:
+                continue
+            shown = data_uri(reference)
+            for job in mine:
                 image = _read(job, place, remarks)
-                if image is not None and reference is not None:
-                    apart = difference(reference, image)
-                    uris = (shown, data_uri(image), data_uri(apart) if apart is not None else None)
-                    yield Pair(seed, job.mode, *place, reference.size, *uris, *closeness(image, reference))
+                if image is not None:
+                    yield _pair(job, place, reference, shown, image)
+
+
+def _pair(job: FinishedJob, place: tuple[str, int], full: Image.Image, shown: str, image: Image.Image) -> Pair:
+    """``shown`` is the full run's picture as a URI, which all modes of a seed share."""
+    ssim, psnr, same = closeness(image, full)
+    map_ = difference(full, image)
+    apart = None if map_ is None else data_uri(map_)
+    return Pair(job.seed, job.mode, *place, full.size, shown, data_uri(image), apart, ssim, psnr, same)
 
 
 def count(jobs: Sequence[FinishedJob]) -> int:
