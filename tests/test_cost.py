@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from comfyui_fsampler.fsampler.correction import OpenGap
+from comfyui_fsampler.fsampler.correction import OpenGap, value_shift
 from comfyui_fsampler.fsampler.history import Entry
 from comfyui_fsampler.fsampler.parameterization import encode
 from fsampler_research.benchmarks import cost
@@ -27,6 +27,9 @@ def test_each_latent_that_an_operation_reads_or_writes_counts_once():
         ("mul_.Tensor", 1, 1),
     ]
     assert moves(traffic.operations) == 5 + 2 + 0 + 8
+    with Traffic(x.numel()) as traffic:
+        value_shift("denoised", x, 1.0, None)  # asks for one number in the dtype of x
+    assert traffic.operations and moves(traffic.operations) == 0
     files = [operation.line.split(":")[0] for operation in traffic.operations]
     assert files == ["parameterization.py"] * 5 + ["correction.py"] * 3
 

@@ -36,11 +36,12 @@ class Traffic(TorchDispatchMode):
         self.elements, self.operations = elements, []
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        read = self._latents((args, kwargs))
+        name = function.name().split("::")[1]
+        shapes_only = name.startswith("new_") or "_like" in name  # makes a tensor like another, whose values it ignores
+        read = () if shapes_only else self._latents((args, kwargs))
         result = function(*args, **(kwargs or {}))
         line = _asked_by()
         if line and not function.is_view:
-            name = function.name().split("::")[1]
             self.operations.append(Operation(line, name, len(read), len(self._latents(result))))
         return result
 
