@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 from comfyui_fsampler.tools.queueing import address
-from comfyui_fsampler.tools.queueing.answers import Entry, Listed, Submitted, parse
+from comfyui_fsampler.tools.queueing.answers import Entry, Heard, Listed, Submitted, parse
 from comfyui_fsampler.tools.queueing.names import slug
 from comfyui_fsampler.tools.queueing.outputs import ending, listed
 from comfyui_fsampler.tools.queueing.plan import Plan, QueueJob, parse_modes, parse_seeds
@@ -376,3 +376,9 @@ def said_against(answer):
 )
 def test_versions(text, version):
     assert version_of(text) == version
+
+
+def test_whole_numbers_of_a_server_stay_whole():
+    """The bar shows step 3/20, not 3.0/20.0."""
+    heard = parse(Heard, '{"value": 3, "max": 20}', "/ws")
+    assert (repr(heard.value), repr(heard.max)) == ("3", "20") and parse(Heard, '{"value": 0.5}', "/ws").value == 0.5

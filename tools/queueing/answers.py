@@ -20,7 +20,7 @@ from .gone import Gone
 Words = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
 Name = Annotated[str, StringConstraints(pattern="^[A-Za-z0-9_-]{1,100}$")]  # it becomes a part of addresses
 NodeId = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
-Amount = Annotated[float, Field(ge=0, le=2**53, allow_inf_nan=False)]
+Amount = Annotated[int, Field(ge=0, le=2**53)] | Annotated[float, Field(ge=0, le=2**53, allow_inf_nan=False)]
 
 
 class Answer(BaseModel):
