@@ -112,6 +112,16 @@ def test_no_trend_gives_a_finite_alpha():
     assert math.isfinite(float(learn_gain(None, came_true(latents(1.0), latents(0.0)), None)))
 
 
+@pytest.mark.parametrize("space, unit", [("epsilon", 1.0), ("residual", 2.0), ("denoised", 2.0)])
+def test_a_curvature_is_that_of_epsilon_in_every_space(space, unit):
+    """A miss of the other two, at sigma 2, is twice that of epsilon."""
+    forecaster, denoised = Forecaster(Config.parse("calls:9", space=space), flow=False), torch.ones(2, 1)
+    for sigma in (4.0, 3.0):
+        remember(forecaster, sigma, torch.full((2, 1), sigma))
+    kappa = forecaster.back_test(denoised, 2.0, denoised, 2 + torch.tensor([[0.1], [-0.5]]))
+    assert kappa.flatten().tolist() == pytest.approx([9 * 0.1 / 2 / unit, 9 * 0.5 / 2 / unit])
+
+
 def test_the_first_back_test_says_which_samples_are_strongly_curved():
     forecaster, denoised = Forecaster(Config.parse("calls:9"), flow=False), torch.ones(2, 1)
     for sigma in (4.0, 3.0):
