@@ -16,6 +16,7 @@ TITLES = {
     "FSamplerSolver": "FSampler Solver",
     "FSamplerSettings": "FSampler Settings",
     "FSamplerReport": "FSampler Report",
+    "FSamplerRecord": "FSampler Record",
     "FSamplerCompare": "FSampler Compare",
 }
 ORIGINAL = ("FSampler", "FSamplerAdvanced", "FSamplerSelect")

@@ -341,4 +341,5 @@ def test_verbose_logs_the_table_at_debug(caplog):
 def test_a_model_that_skips_keeps_its_own_report():
     model, reports = rig.patched(rig.model(), "h2/s3")
     latent, metadata = sample("FSamplerAdvanced", model, skip_mode="h2/s2")
-    assert metadata == "" and reports.runs[-1].mode == "h2/s3" and torch.isfinite(latent["samples"]).all()
+    assert [note["code"] for note in json.loads(metadata)["notes"]] == ["another-fsampler"]
+    assert reports.runs[-1].mode == "h2/s3" and torch.isfinite(latent["samples"]).all()
