@@ -30,7 +30,7 @@ def form(request):
 def test_every_node_and_input_exists(form, object_info):
     for node in form.values():
         known = object_info[node["class_type"]]["input"]
-        assert node["inputs"].keys() <= known["required"].keys() | known.get("optional", {}).keys()
+        assert node["inputs"].keys() <= known.get("required", {}).keys() | known.get("optional", {}).keys()
 
 
 def test_only_model_files_are_missing(form, client):

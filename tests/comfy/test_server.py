@@ -46,7 +46,7 @@ def test_the_pack_loads_silently_and_fast(server):
     assert len(ours) == 1, ours
     seconds = re.search(r"(\d+\.\d+) seconds: \S+/custom_nodes/fsampler$", ours[0])
     assert seconds, ours
-    assert float(seconds[1]) <= 0.2
+    assert float(seconds[1]) <= 0.3
 
 
 def test_every_node_is_offered_under_its_name(offered):
