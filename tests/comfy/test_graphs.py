@@ -67,11 +67,12 @@ def test_off_saves_cores_file_byte_for_byte(prediction, sampler_name, client, se
 
 @pytest.mark.parametrize("mode", ["quality", "balanced", "fast", "turbo", "h2/s2", "adaptive"])
 def test_a_fast_run_saves_an_image_and_says_what_it_did(mode, client, server):
-    run = client.success(ours_graph(mode))
+    shown = {"chart": {"class_type": "PreviewImage", "inputs": {"images": ["report", 2]}}}
+    run = client.success(ours_graph(mode) | shown)
     said, made, asked = calls(run.text("report"))
     assert (said, asked) == (mode, STEPS)
     assert made < STEPS
-    image, chart = map(picture, files(server, run, "image", "report"))
+    image, chart = map(picture, files(server, run, "image", "chart"))
     assert image.size == (64, 64) and varied(image)
     assert chart.width > 300 and varied(chart)
 
