@@ -72,9 +72,9 @@ class Config:
             return self.predictor()
         return self.options.predictor(self.order) if self.plan is None else PlannedTrend(self.order, Table(self.plan))
 
-    def make_guidance_term(self, flow: bool) -> GuidanceTerm:
-        """What predicts with the model's guidance in one run."""
-        return GuidanceTerm(flow) if self.plan is None else PlannedGuidance(flow, Table(self.plan))
+    def make_guidance_term(self, flow: bool, predictor: Predictor) -> GuidanceTerm:
+        """What predicts with the model's guidance in one run, beside its ``predictor``."""
+        return PlannedGuidance(flow, predictor.table) if isinstance(predictor, PlannedTrend) else GuidanceTerm(flow)
 
     @staticmethod
     def parse(mode: str = DEFAULT_MODE, **options: Unpack[GivenOptions]) -> Config:

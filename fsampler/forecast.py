@@ -42,7 +42,7 @@ class Forecaster:
         self.history = History(self._parameterization(), capacity, config.nodes)
         self.first_curvature: Tensor | None = None
         guided = config.guided and self.history.parameterization == "epsilon"
-        self.guidance = config.make_guidance_term(flow) if guided else None
+        self.guidance = config.make_guidance_term(flow, self.predictor) if guided else None
 
     def _parameterization(self) -> str:
         return "epsilon" if self.config.space == "auto" else self.config.space

@@ -8,7 +8,7 @@ import difflib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from .history import MAX_ORDER, MIN_ORDER
 from .options import OURS, PAPER, Options
@@ -27,6 +27,7 @@ PAPER_MODES = ("h2/s2", "h2/s3", "h2/s4", "h2/s5", "h3/s3", "h3/s4", "h3/s5", "h
 LONGEST = 10_000  # characters of a mode text: room for the list of all steps of a long run
 QUOTED = 40  # characters of it that a message says again
 
+Kind = TypeVar("Kind", bound=Budget)
 Refuse = Callable[[int, str], NoReturn]  # the position of what is wrong, and what was expected there
 
 
@@ -145,11 +146,11 @@ def _calls(text: str, refuse: Refuse) -> Mode:
         refuse(6, "a number of calls or a percentage of the steps, such as calls:12 or calls:50%")
     number = int(match[1])
     calls, share = (None, number / 100) if match[2] else (number, None)
+    return Mode(replace(OURS, protect_first=None), 2, lambda options: _budget(Budget, calls, share, options))
 
-    def policy(options: Options) -> Policy:
-        return Budget(calls, share, options.protect_first, options.protect_last, options.max_consecutive_skips)
 
-    return Mode(replace(OURS, protect_first=None), 2, policy)
+def _budget(kind: type[Kind], calls: int | None, share: float | None, options: Options) -> Kind:
+    return kind(calls, share, options.protect_first, options.protect_last, options.max_consecutive_skips)
 
 
 def _plan(text: str, refuse: Refuse) -> Mode:
@@ -158,16 +159,14 @@ def _plan(text: str, refuse: Refuse) -> Mode:
     except PlanTextError as error:
         refuse(error.position, error.expected)
 
-    def budget(options: Options) -> Budget:
-        return Budget(
-            sequence.count("R"), None, options.protect_first, options.protect_last, options.max_consecutive_skips
-        )
-
     def policy(options: Options) -> Policy:
         for name in ("order", "space", "nodes", "stabilizer"):
             if getattr(options, name) != getattr(OURS, name):
                 raise ValueError(f"{name} is {getattr(options, name)!r} beside a plan, which has its own predictions")
-        return Unrecorded(budget(options)) if plan is None else Planned(plan, budget(options))
+        calls = sequence.count("R")
+        if plan is None:
+            return _budget(Unrecorded, calls, None, options)
+        return Planned(plan, _budget(Budget, calls, None, options))
 
     return Mode(replace(OURS, protect_first=None), 2, policy, plan)
 

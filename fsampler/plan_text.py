@@ -68,7 +68,8 @@ class Plan:
 
     def __str__(self) -> str:
         numbers = ",".join(f"{trend:.3g}:{guidance:.3g}" for trend, guidance in self.coefficients)
-        setting = ",".join(f"{spoken(name)}={spoken(value)}" for name, value in sorted(self.setting.items()))
+        said = [(spoken(name), spoken(value)) for name, value in sorted(self.setting.items())]
+        setting = ",".join(f"{name}={value}" for name, value in said if name and value)  # another alphabet leaves none
         return "@".join([self.name, ",".join(f"{sigma:.6g}" for sigma in self.sigmas), numbers, setting])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -56,27 +57,11 @@ class Planned(Policy):
 
 
 @dataclass(frozen=True)
-class Unrecorded(Policy):
+class Unrecorded(Budget):
     """Of a plan's text that says no more than the steps: ``calls:N`` with as many calls."""
 
-    otherwise: Budget
-
-    @property
-    def keeps_count(self) -> bool:
-        return True
-
-    def decide(self, situation: Situation) -> Decision:
-        return self.otherwise.decide(situation)
-
-    def note(self, steps: int) -> Note | None:
-        return self.otherwise.note(steps)
-
-    def check(self, steps: int, changes: Iterable[int] = ()) -> None:
-        self.otherwise.check(steps, changes)
-
     def remarks(self, changes: Collection[int], setting: Mapping[str, str]) -> Iterator[Note]:
-        calls = self.otherwise.calls
-        yield Note("plan-unrecorded", f"the plan brings nothing that was recorded: calls:{calls} in its place")
+        yield Note("plan-unrecorded", f"the plan brings nothing that was recorded: calls:{self.calls} in its place")
 
 
 class Table:
@@ -87,24 +72,27 @@ class Table:
 
     def __init__(self, plan: Plan) -> None:
         real = [sigma for sigma, kind in zip(plan.sigmas, plan.sequence, strict=False) if kind == "R"]
-        self._before = dict(zip(real[1:], real, strict=False))
+        self._pairs = [*itertools.pairwise(real)]
         skips = [sigma for sigma, kind in zip(plan.sigmas, plan.sequence, strict=False) if kind == "S"]
         self._rows = [(sigma, *numbers) for sigma, numbers in zip(skips, plan.coefficients, strict=True)]
         self._there: Tensor | None = None
+        self._asked: tuple[Tensor, Tensor] | None = None  # the newest sigma, and its row: trend and guidance ask alike
 
     def covers(self, history: History) -> bool:
         """Whether the newest REAL answers are, as epsilon, two that follow each other in the plan."""
         older, newest = (entry.sigma for entry in history.entries[-2:])
-        known = any(coincide(newest, last) and coincide(older, first) for last, first in self._before.items())
+        known = any(coincide(older, first) and coincide(newest, last) for first, last in self._pairs)
         return known and history.parameterization == "epsilon"
 
     def at(self, sigma: Tensor) -> tuple[Tensor, Tensor]:
         """Trend and guidance coefficient of the SKIP nearest to ``sigma`` (0-d), each ``[1]``; on its device."""
         if self._there is None:
             self._there = torch.tensor(self._rows, dtype=sigma.dtype, device=sigma.device)
-        row = (self._there[:, 0] - sigma).abs().argmin()
-        numbers = self._there.index_select(0, row.reshape(1))  # by a tensor: a number would have to be on the host
-        return numbers[:, 1], numbers[:, 2]
+        if self._asked is None or self._asked[0] is not sigma:
+            row = (self._there[:, 0] - sigma).abs().argmin()
+            numbers = self._there.index_select(0, row.reshape(1))  # by a tensor: a number would have to be on the host
+            self._asked = sigma, numbers
+        return self._asked[1][:, 1], self._asked[1][:, 2]
 
 
 class PlannedTrend(Trend):
@@ -112,13 +100,13 @@ class PlannedTrend(Trend):
 
     def __init__(self, order: int, table: Table) -> None:
         super().__init__(order)
-        self._table = table
+        self.table = table
 
     def value(self, history: History, query: Query) -> Tensor:
-        if not self._table.covers(history):
+        if not self.table.covers(history):
             return super().value(history, query)
         older, newest = history.entries[-2:]
-        trend, _ = self._table.at(query.sigma)
+        trend, _ = self.table.at(query.sigma)
         return torch.lerp(newest.value, older.value, -trend)
 
 

@@ -2,8 +2,8 @@
 
 The steps are those that ``calls:N`` takes when it is run again on the recording. The coefficients of each SKIP are the
 least squares over the recorded images: of the change since the newest REAL answer, on the change before that and on
-what guidance did. Steps chosen by what their gaps cost in the recording were worse than those of ``calls:N``, however
-early and late gaps were weighed: docs/measurements.md, "Recorded plans".
+what guidance did. Steps chosen by what their gaps cost in the recording are better on some networks and much worse on
+others: docs/measurements.md, "Recorded plans".
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from .schedule import signal_level
 
 GUIDANCE_USED = 0.6  # of a fitted guidance coefficient: an excess costs more than what is missing
 FEWEST = 3  # calls of a plan
+MOST_COUNTS = 20  # numbers of calls in an outlook: each takes a run of ``calls:N`` on the recording
 STAYS = 0.1  # of the squared error before a correction: the answer that corrects was asked for at a wrong state
 WORTH_IT = 0.5  # dB; a plan that promises less is as good as none
 TINY = 1e-12
@@ -71,9 +72,17 @@ def expected(recording: Recording, calls: int) -> Expectation:
     return Expectation(calls, _error(recording, sequence, used), _error(recording, sequence, fitted))
 
 
+def outlook(recording: Recording, most: int = MOST_COUNTS) -> list[Expectation]:
+    """What to expect of every number of calls from 3 to one below the steps, or of ``most`` of them, evenly spread."""
+    counts: Sequence[int] = range(FEWEST, recording.steps)
+    if len(counts) > most:
+        counts = [counts[i * len(counts) // most] for i in range(most)]
+    return [expected(recording, calls) for calls in counts]
+
+
 def predictions(recording: Recording, sequence: str, coefficients: Sequence[Coefficients]) -> list[Tensor]:
     """The epsilon that a plan uses at each step of the recorded runs, ``[B, n]`` as ``Recording.vectors``."""
-    epsilon, _, guidance = recording.vectors()
+    epsilon, _, guidance = recording.vectors
     used, skips = [*epsilon], [step for step, kind in enumerate(sequence) if kind == "S"]
     for step, (trend, along) in zip(skips, coefficients, strict=True):
         older, newest = _before(sequence, step)
@@ -89,7 +98,7 @@ def _before(sequence: str, step: int) -> tuple[int, int]:
 
 def _coefficients(recording: Recording, sequence: str) -> list[Coefficients]:
     """Of each S, in order: the least squares over the images, each weighed by its answer's size."""
-    epsilon, _, guidance = recording.vectors()
+    epsilon, _, guidance = recording.vectors
     found = []
     for step, kind in enumerate(sequence):
         if kind == "R":
@@ -120,7 +129,7 @@ def _replay(recording: Recording, calls: int) -> tuple[str, list[Tensor]]:
     """The steps that ``calls:N`` takes on the recording, a letter each, and the epsilon used at each, ``[B, n]``."""
     if not FEWEST <= calls <= recording.steps:
         raise ValueError(f"{calls} calls of a run of {recording.steps} steps; expected {FEWEST} to {recording.steps}")
-    epsilon, denoised, guidance = recording.vectors()
+    epsilon, denoised, guidance = recording.vectors
     levels = torch.tensor(recording.sigmas[:-1], dtype=torch.float64)[:, None, None]
     model = _Recorded(denoised, levels * guidance if recording.guided else None)
     config = Config.parse(f"calls:{calls}", correct=False)
@@ -135,7 +144,7 @@ def _replay(recording: Recording, calls: int) -> tuple[str, list[Tensor]]:
 def _error(recording: Recording, sequence: str, used: Sequence[Tensor]) -> float:
     """The square root of the summed squares of what each gap leaves, and of a part of what it was off before that was
     corrected, relative to the last answer; the images' mean."""
-    denoised = recording.vectors()[1]
+    denoised = recording.vectors[1]
     real = [step for step, kind in enumerate(sequence) if kind == "R"]
     squares = torch.zeros(recording.images, dtype=torch.float64)
     for last, end in itertools.pairwise(real):
@@ -155,7 +164,7 @@ def gap_errors(recording: Recording, used: Sequence[Tensor], last: int, end: int
     ``correction.OpenGap`` takes ``sigma_end sum_j w_j (E_j - u_j)`` for what is missing, with ``E_j`` between the REAL
     answers at ``s_j``; the one at the end is that of the state as it is, where denoised is taken to be the same.
     """
-    sigmas, effect, epsilon = recording.sigmas, recording.response.effect, recording.vectors()[0]
+    sigmas, effect, epsilon = recording.sigmas, recording.response.effect, recording.vectors[0]
     off, correction, share = torch.zeros_like(epsilon[0]), torch.zeros_like(epsilon[0]), 0.0
     for step in range(last + 1, end):
         weight = -sigmas[step] * effect(step, sigmas[step], sigmas[step + 1])

@@ -6,6 +6,7 @@ their inner products are enough to judge a plan without the model (``recorded_pl
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -74,6 +75,7 @@ class Recording:
         """The newest images alone."""
         return replace(self, products=self.products[-images:])
 
+    @functools.cached_property
     def vectors(self) -> tuple[Tensor, Tensor, Tensor]:
         """Epsilon, denoised and guidance of each step, ``[S, B, n]`` each, n at most 3 S, with these inner products."""
         values, directions = torch.linalg.eigh(self.products)

@@ -3,10 +3,10 @@
 import nodes as core
 
 from ..fsampler.plan_chart import draw
-from ..fsampler.recorded_plans import FEWEST, expected, planned
-from ..fsampler.recording import MOST_IMAGES
+from ..fsampler.recorded_plans import FEWEST, expected, outlook, planned
+from ..fsampler.recording import MOST_IMAGES, MOST_STEPS
 from .mode import category
-from .report import found, to_image
+from .report import GRAPH, OF_A_RUN, check_report, found, to_image
 
 
 class FSamplerRecord:
@@ -37,7 +37,7 @@ class FSamplerRecord:
             "required": {
                 "calls": (
                     "INT",
-                    {"default": 10, "min": FEWEST, "max": 200, "tooltip": "Model calls of the planned run."},
+                    {"default": 10, "min": FEWEST, "max": MOST_STEPS, "tooltip": "Model calls of the planned run."},
                 ),
                 "images": (
                     "INT",
@@ -50,22 +50,16 @@ class FSamplerRecord:
                     },
                 ),
             },
-            "optional": {  # a bypassed FSampler node takes the link of its report with it
+            "optional": {
+                **OF_A_RUN,
                 "report": ("FSAMPLER_REPORT", {"tooltip": "From an FSampler node in mode record."}),
-                "latent": (
-                    "LATENT",
-                    {
-                        "tooltip": "The sampler's result. Needed with FSampler (model), FSampler Sampler and "
-                        "FSampler Solver, whose report comes before the run: it makes this node wait.",
-                    },
-                ),
             },
-            "hidden": {"unique_id": "UNIQUE_ID", "dynprompt": "DYNPROMPT"},
+            "hidden": GRAPH,
         }
 
     @classmethod
-    def IS_CHANGED(cls, **inputs):
-        return float("nan")  # a model or sampler node is not executed again, its report is another one all the same
+    def VALIDATE_INPUTS(cls, report=None):
+        return check_report(report)
 
     def plan(self, calls, images, report=None, latent=None, unique_id=None, dynprompt=None):
         run = found(report, latent, unique_id, dynprompt)
@@ -76,9 +70,8 @@ class FSamplerRecord:
         if recording is not self._newest:
             self._newest, self._recording = recording, _joined(self._recording, recording)
         kept = self._recording.newest(images)
-        outlook = [expected(kept, count) for count in range(FEWEST, kept.steps)]
         mode = str(planned(kept, min(calls, kept.steps)))
-        chart, text = to_image(draw(outlook, calls)), _said(kept, outlook, calls)
+        chart, text = to_image(draw(outlook(kept), calls)), _said(kept, calls)
         shown = core.PreviewImage().save_images(chart, "fsampler_record")["ui"]
         return {"ui": {**shown, "text": [text, mode]}, "result": (mode, chart, text)}
 
@@ -94,10 +87,9 @@ def _joined(before, recording):
     return before.joined(recording) if alike else recording
 
 
-def _said(recording, outlook, calls):
+def _said(recording, calls):
     setting = ", ".join(f"{name} {value}" for name, value in recording.setting.items())
     images = f"{recording.images} image" + ("s" if recording.images > 1 else "")
-    found = next((one for one in outlook if one.calls == calls), None)
-    if found is None:
+    if calls >= recording.steps:
         return f"{images} of {setting}: {calls} calls are all of the {recording.steps} steps"
-    return f"{images} of {setting}: {found}"
+    return f"{images} of {setting}: {expected(recording, calls)}"

@@ -20,6 +20,24 @@ def to_image(picture):
     return torch.from_numpy(numpy.asarray(picture.convert("RGB"), dtype=numpy.float32) / 255)[None]
 
 
+OF_A_RUN = {  # inputs, optional: a bypassed FSampler node takes the link of its report with it
+    "report": ("FSAMPLER_REPORT", {"tooltip": "From any FSampler node."}),
+    "latent": (
+        "LATENT",
+        {
+            "tooltip": "The sampler's result. Needed with FSampler (model), FSampler Sampler and FSampler Solver, "
+            "whose report comes before the run: it makes this node wait.",
+        },
+    ),
+}
+GRAPH = {"unique_id": "UNIQUE_ID", "dynprompt": "DYNPROMPT"}  # hidden: where the latent comes from
+
+
+def check_report(report):
+    """For VALIDATE_INPUTS: True, or what is wrong; None is a linked input."""
+    return True if report is None else f"report is {report!r:.40}; expected a connection from an FSampler node"
+
+
 class FSamplerReport:
     CATEGORY = category()
     DESCRIPTION = "Shows which steps called the model in the last run, why, and the estimated error."
@@ -32,24 +50,11 @@ class FSamplerReport:
 
     @classmethod
     def INPUT_TYPES(cls):
-        return {
-            "optional": {  # a bypassed FSampler node takes the link of its report with it
-                "report": ("FSAMPLER_REPORT", {"tooltip": "From any FSampler node."}),
-                "latent": (
-                    "LATENT",
-                    {
-                        "tooltip": "The sampler's result. Needed with FSampler (model), FSampler Sampler and "
-                        "FSampler Solver, whose report comes before the run: it makes this node wait.",
-                    },
-                ),
-            },
-            "hidden": {"unique_id": "UNIQUE_ID", "dynprompt": "DYNPROMPT"},
-        }
+        return {"optional": OF_A_RUN, "hidden": GRAPH}
 
     @classmethod
     def VALIDATE_INPUTS(cls, report=None):
-        """True, or what is wrong; None is a linked input."""
-        return True if report is None else f"report is {report!r:.40}; expected a connection from an FSampler node"
+        return check_report(report)
 
     @classmethod
     def IS_CHANGED(cls, **inputs):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from comfyui_fsampler.fsampler import Config, SkippingDenoiser, begin, sample
 from comfyui_fsampler.fsampler.plan_text import Coefficients, Plan, parse, spoken
-from comfyui_fsampler.fsampler.recorded_plans import GUIDANCE_USED, expected, gap_errors, planned, predictions
+from comfyui_fsampler.fsampler.recorded_plans import GUIDANCE_USED, expected, gap_errors, outlook, planned, predictions
 from comfyui_fsampler.samplers import SOLVERS
 from hypothesis import given
 from hypothesis import strategies as st
@@ -215,3 +215,34 @@ def test_an_option_that_a_plan_would_not_follow_is_refused(option):
 def test_a_number_of_calls_that_no_plan_has_is_refused(calls):
     with pytest.raises(ValueError, match=f"{calls} calls of a run of 20 steps; expected 3 to 20"):
         planned(recording(), calls)
+
+
+def test_a_setting_in_another_alphabet_is_left_out_of_the_text():
+    plan = Plan("RRSR", (4.0, 3.0, 2.0, 1.0, 0.0), (Coefficients(0.5, 0.0),), {"model": "模型", "cfg": "5"})
+    assert parse(str(plan))[1].setting == {"cfg": "5"}
+
+
+def test_an_outlook_of_many_calls_is_thinned():
+    sigmas = torch.linspace(10, 0, 41)
+    found = sample(SOLVERS["euler"], gaussian, 10 * START, sigmas, "record")[1].recording
+    counts = [one.calls for one in outlook(found, most=8)]
+    assert len(counts) == 8 and counts[0] == 3 and counts == sorted(set(counts)) and counts[-1] < 40
+    assert [one.calls for one in outlook(recording(gaussian))] == list(range(3, 20))
+
+
+def test_the_vectors_of_a_recording_are_worked_out_once(monkeypatch):
+    """An eigendecomposition for each gap would make an outlook take minutes."""
+    found, times = recording(gaussian), []
+    eigh = torch.linalg.eigh
+    monkeypatch.setattr(torch.linalg, "eigh", lambda given: times.append(1) or eigh(given))
+    outlook(found)
+    planned(found, 8)
+    assert len(times) == 1
+
+
+def test_trend_and_guidance_of_a_run_share_the_plans_table():
+    config = Config.parse(str(planned(recording(), 8)))
+    predictor = config.make_predictor()
+    term = config.make_guidance_term(False, predictor)
+    first = predictor.table.at(sigma := SIGMAS[5])
+    assert all(a.data_ptr() == b.data_ptr() for a, b in zip(first, term._table.at(sigma), strict=True))

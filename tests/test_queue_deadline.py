@@ -1,10 +1,13 @@
 """`fsampler queue` beside a server that never ends its answers: it is given up, and takes no memory without end."""
 
 import json
+import socket
 import time
 
+import certifi
 import pytest
 from comfyui_fsampler.tools.queueing import listen, record
+from comfyui_fsampler.tools.queueing.deadline import Deadline, connect
 from comfyui_fsampler.tools.queueing.listen import Listener
 from comfyui_fsampler.tools.queueing.server import Server
 from stub_server import CHUNKED, JOBS, PICTURE, Stub, frame, queue
@@ -165,3 +168,18 @@ def test_the_files_of_a_job_share_a_deadline(tmp_path, monkeypatch, capsys):
     with slow:
         assert queue(tmp_path, slow, limit=1) == (2, 0)
     assert "does not answer /view within 1 s" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("authorities", "error"), [("no such file.pem", FileNotFoundError), (certifi.where(), TimeoutError)]
+)
+def test_where_tls_cannot_begin_nothing_stays_open(authorities, error):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        with pytest.raises(error) as kept:  # with it every frame of the attempt, and what they hold
+            connect(f"https://127.0.0.1:{silent.getsockname()[1]}", Deadline(0.5), authorities)
+        there, _ = silent.accept()
+        with there:
+            there.settimeout(5)
+            while there.recv(4096):  # its greeting, if it came to that
+                pass
+    assert kept.type is error

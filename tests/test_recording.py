@@ -55,7 +55,7 @@ def test_what_is_recorded_are_the_inner_products_of_the_answers():
 
 def test_the_vectors_of_a_recording_have_its_inner_products():
     _, report = record()
-    vectors = torch.cat(report.recording.vectors()).transpose(0, 1)
+    vectors = torch.cat(report.recording.vectors).transpose(0, 1)
     torch.testing.assert_close(vectors @ vectors.transpose(1, 2), report.recording.products)
 
 

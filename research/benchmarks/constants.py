@@ -407,6 +407,7 @@ NOT_TUNING = {
     "plan_chart.DECADES": "the scale of the chart",
     "plan_text.PARTS": "a part of the mode language",
     "recorded_plans.FEWEST": "a limit: a plan has an opening of two calls, and the last one",
+    "recorded_plans.MOST_COUNTS": "decides what is said, not what is done",
     "recorded_plans.GUIDANCE_USED": 'of plans alone: docs/measurements.md, "Recorded plans", has its trial',
     "recorded_plans.STAYS": "decides what is said, not what is done",
     "recorded_plans.TINY": "keeps 0 from being divided by 0",

@@ -4,7 +4,7 @@ import pathlib
 
 import torch
 from comfyui_fsampler.fsampler import sample
-from comfyui_fsampler.fsampler.recorded_plans import FEWEST, expected, planned
+from comfyui_fsampler.fsampler.recorded_plans import FEWEST, outlook, planned
 from comfyui_fsampler.samplers import SOLVERS, get
 from comfyui_fsampler.tools.files import check_directory, write_files
 
@@ -42,13 +42,12 @@ def run(args):
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     recording = record(settings, network)
-    outlook = [expected(recording, calls) for calls in range(FEWEST, settings.steps)]
-    text = str(planned(recording, args.calls))
-    lines = [f"{one.calls:>5}  {one.unplanned:>7.3f}  {one.planned:>7.3f}  {one.gain:>+7.1f}" for one in outlook]
+    expectations, text = outlook(recording), str(planned(recording, args.calls))
+    lines = [f"{one.calls:>5}  {one.unplanned:>7.3f}  {one.planned:>7.3f}  {one.gain:>+7.1f}" for one in expectations]
     if out:
         from comfyui_fsampler.fsampler.plan_chart import draw
 
-        write_files(out, {CHART: png(draw(outlook, args.calls)), PLAN: f"{text}\n".encode()})
+        write_files(out, {CHART: png(draw(expectations, args.calls)), PLAN: f"{text}\n".encode()})
     head = [
         "expected error of the final latent, by calls:N and by the plan; gain in dB",
         "calls  calls:N     plan     gain",

@@ -68,18 +68,16 @@ def connect(address: str, deadline: Deadline, authorities: str) -> Timed:
     except UnicodeError:  # of a name that no host can have
         raise OSError(f"{host!r} is no name of a host") from None
     wire = Timed(plain.family, plain.type, plain.proto, plain.detach())
-    try:
-        if secure:
-            context = ssl.create_default_context(cafile=authorities)
-            context.sslsocket_class = TimedTLS
-            wire.settimeout(deadline.left())
-            wire.deadline = deadline
-            wire = context.wrap_socket(wire, server_hostname=host)  # type: ignore[assignment]  # it is of that class
-        wire.deadline = deadline
-    except BaseException:
-        wire.close()
-        raise
-    return wire
+    wire.deadline = deadline
+    if not secure:
+        return wire
+    with wire:  # which is without its connection once TLS has taken it over
+        context = ssl.create_default_context(cafile=authorities)
+        context.sslsocket_class = TimedTLS
+        wire.settimeout(deadline.left())
+        secured: TimedTLS = context.wrap_socket(wire, server_hostname=host)  # type: ignore[assignment]  # of that class
+    secured.deadline = deadline
+    return secured
 
 
 def port_of(address: str) -> int:

@@ -43,8 +43,9 @@ def test_what_is_no_mode_text_is_refused_in_few_words(name, value):
 @pytest.mark.parametrize("name", WITH_MODE)
 def test_settings_and_reports_are_connections(name):
     assert "expected a connection" in OURS[name].VALIDATE_INPUTS(mode="fast", settings="x")
-    assert "expected a connection" in OURS["FSamplerReport"].VALIDATE_INPUTS(report="x")
-    assert OURS["FSamplerReport"].VALIDATE_INPUTS() is True
+    for name in ("FSamplerReport", "FSamplerRecord"):
+        assert "expected a connection" in OURS[name].VALIDATE_INPUTS(report="x")
+        assert OURS[name].VALIDATE_INPUTS() is True
 
 
 @pytest.mark.parametrize("name", WITH_MODE)
