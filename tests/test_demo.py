@@ -6,10 +6,12 @@ import sys
 
 import pytest
 import torch
+from comfyui_fsampler.fsampler import sample
+from comfyui_fsampler.samplers import SOLVERS
 from comfyui_fsampler.tools import cli
 from comfyui_fsampler.tools.metrics import similarity
-from fsampler_research.demo import compare, problem
-from fsampler_research.demo.model import UNCONDITIONAL, DemoNet
+from fsampler_research.demo import banner, compare, problem
+from fsampler_research.demo.model import CLASSES, UNCONDITIONAL, DemoNet
 from fsampler_research.demo.pictures import wrap
 from fsampler_research.demo.problem import Denoiser, load_network, start, to_pixels
 from fsampler_research.demo.schedules import FLOW_ONLY, PREDICTIONS, SCHEDULES, sigma_table, sigmas_for
@@ -405,3 +407,22 @@ def test_help_lists_the_choices(capsys):
     text = capsys.readouterr().out
     for word in ("--sampler", "dpmpp_2m", "karras", "calls:50%", "--out"):
         assert word in text
+
+
+def test_the_banner_shows_the_two_runs_that_it_was_given(tmp_path):
+    """Of its bars as many are filled as the run made calls, each at its step; the picture is the run's own."""
+    banner.main(["--out", str(tmp_path / "banner.png"), "--label", "cat"])
+    image = Image.open(tmp_path / "banner.png").convert("RGB")
+    assert image.width * 9 == image.height * 21
+    sigmas = sigmas_for("simple", "flow", 20)
+    _, start_of_seed = start(1, 8, "flow", float(sigmas[0]))
+    model = Denoiser(load_network(), torch.tensor([CLASSES.index("cat")]), "flow", 2.0)
+    middle = banner.TOP + banner.PICTURE + 16 + banner.BAR // 2
+    for place, mode in enumerate(("off", "balanced")):
+        latent, report = sample(SOLVERS["euler"], model, start_of_seed, sigmas, mode)
+        left, wide = banner.LEFT + place * (banner.PICTURE + banner.GAP), banner.PICTURE / 20
+        shown = [image.getpixel((int(left + (i + 0.5) * wide - 2), middle))[2] > 200 for i in range(20)]
+        assert shown == [record.kind == "REAL" for record in report.first_records()], mode
+        picture = image.crop((left, banner.TOP, left + banner.PICTURE, banner.TOP + banner.PICTURE)).resize((1, 1))
+        colour = [255 * float(channel.mean()) for channel in to_pixels(latent)[0]]
+        assert picture.getpixel((0, 0)) == pytest.approx(colour, abs=3), mode
