@@ -77,7 +77,8 @@ def test_runs_of_a_cell():
     assert settings(CELL, "ours auto") == ["quality", "balanced", "fast", "turbo"]
     assert settings(CELL, "fewer steps") == settings(CELL, "deis") == [f"{n} steps" for n in range(7, 18)]
     assert len(settings(CELL, "EasyCache")) == len(settings(CELL, "LazyCache")) == len(rivals.THRESHOLDS)
-    assert not settings(CELL, "original") and len(settings(CELL, "original", original=True)) == 10
+    assert not settings(CELL, "original") and len(settings(CELL, "original", packs=rivals.PACKS)) == 10
+    assert len(settings(CELL, "Spectrum node", packs=["SPECTRUM_SDXL"])) == 40 and not settings(CELL, "Spectrum node")
     assert all(run.job.steps == 20 for run in rivals.runs(CELL) if run.rival in ("ours", "EasyCache"))
     assert len(rivals.runs(CELL, points=3)) < len(rivals.runs(CELL)) / 2
     assert settings(CELL, "ours", points=3) == settings(CELL, "ours")
@@ -95,12 +96,13 @@ def test_two_evaluations_a_step():
 def test_a_solver_is_no_rival_of_itself_and_none_of_added_noise():
     assert not settings(CELL._replace(sampler="dpmpp_2m"), "dpmpp_2m")
     noisy = CELL._replace(sampler="euler_ancestral")
-    assert {run.rival for run in rivals.runs(noisy, original=True)} == {
+    assert {run.rival for run in rivals.runs(noisy, packs=rivals.PACKS)} == {
         "ours",
         "ours auto",
         "fewer steps",
         "EasyCache",
         "LazyCache",
+        "Spectrum node",
     }
 
 
@@ -183,7 +185,7 @@ class Bar:
 
 def played(path, worker, **given):
     results = Results(path)
-    todo = play.pending([CELL], CONDITIONS, results, 3, False, **given)
+    todo = play.pending([CELL], CONDITIONS, results, 3, (), **given)
     play.play(todo, worker, results, Bar())
     return todo
 
@@ -206,8 +208,8 @@ def test_other_images_are_other_runs(tmp_path):
     played(path, FakeWorker())
     results = Results(path)
     assert not results.of([CELL], CONDITIONS | {"seed": 1})[CELL]
-    assert len(play.pending([CELL], CONDITIONS | {"images": 3}, results, 3, False)) == len(rivals.runs(CELL, 3))
-    assert not play.pending([CELL], CONDITIONS, results, 3, False)
+    assert len(play.pending([CELL], CONDITIONS | {"images": 3}, results, 3, ())) == len(rivals.runs(CELL, 3))
+    assert not play.pending([CELL], CONDITIONS, results, 3, ())
 
 
 def test_a_line_cut_short_is_run_again(tmp_path):
@@ -241,7 +243,7 @@ def test_a_rival_that_fails_is_kept_as_such_and_ours_is_not(tmp_path):
 
 def test_a_rival_whose_own_full_run_fails(tmp_path):
     results = Results(tmp_path / "results.jsonl")
-    todo = play.pending([CELL], CONDITIONS, results, 3, True)
+    todo = play.pending([CELL], CONDITIONS, results, 3, rivals.PACKS)
     play.play(todo, FakeWorker(dies=["original"]), results, Bar())
     assert {row["rival"] for row in results.failed([CELL])} == {"original"}
 
@@ -391,7 +393,7 @@ def made_up(samplers=matrix.SAMPLERS, schedules=matrix.SCHEDULES, model="unet-fl
     rows = {}
     for cell in matrix.cells([model], samplers, schedules, [steps], [2.0]):
         rows[cell] = []
-        for run in rivals.runs(cell, original=True):
+        for run in rivals.runs(cell, packs=rivals.PACKS):
             calls = matrix.evaluations(cell.sampler, 4 + sum(map(ord, run.setting)) % 15)
             if run.rival == "ours":
                 calls = matrix.evaluations(cell.sampler, int(run.setting.removeprefix("calls:")))
@@ -451,7 +453,7 @@ def test_curves_have_a_panel_a_cell_and_every_rival_in_the_legend():
     assert [text.get_text() for text in legend.get_texts()] == list(curves.STYLES)
     widths = {name: style["lw"] for name, style in curves.STYLES.items()}
     assert max(widths, key=widths.get) == "ours"
-    assert len({(style["color"], style["marker"]) for style in curves.STYLES.values()}) == 11
+    assert len({(style["color"], style["marker"]) for style in curves.STYLES.values()}) == len(curves.STYLES)
 
 
 @pytest.mark.parametrize("samplers", [["euler"], ["euler", "dpmpp_2s_ancestral"], list(matrix.SAMPLERS)])
@@ -489,7 +491,10 @@ def test_report_of_a_run(tmp_path, capsys):
     given = ["--out", str(out), "--images", "2", "--models", "unet-flow,mixture-v", "--report", "--page", str(shown)]
     head_to_head.main(given)
     text = shown.read_text()
-    assert "`ORIGINAL_FSAMPLER=CHECKOUT python -m fsampler_research.benchmarks.head_to_head --out" in text
+    assert (
+        "`ORIGINAL_FSAMPLER=CHECKOUT SPECTRUM_SDXL=CHECKOUT python -m fsampler_research.benchmarks.head_to_head --out"
+        in text
+    )
     assert "ComfyUI 0.3.64" in text
     assert "2 images a cell" in text and "2 cells of the full matrix's 5250" in text
     assert "deis 99 steps 0.99990 (9 calls)" in text and "deis 99 steps" in (out / "lost.md").read_text()

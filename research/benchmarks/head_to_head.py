@@ -1,15 +1,14 @@
 """Ours against its rivals in a real ComfyUI: ``python -m fsampler_research.benchmarks.head_to_head``.
 
 A full run of each cell (model x sampler x schedule x steps x guidance scale) is the reference; then come FSampler with
-every number of calls, its presets, fewer steps, core's caches, other solvers, and with $ORIGINAL_FSAMPLER (a checkout)
-the original FSampler pack. --out gets results.jsonl, a row a run as soon as it is finished; the next call goes on
-where one stopped. Then tables (runs.md, lost.md), curves/ and the page, benchmarks.md. The full matrix takes months
-of a CPU: choose, and ask --plan first; --published is docs/benchmarks.md. ComfyUI is found as the tests find it
-($COMFYUI_PATH, ~/comfy/ComfyUI).
+every number of calls, its presets, fewer steps, core's caches, other solvers, and other packs whose checkout a variable
+names: $ORIGINAL_FSAMPLER the original FSampler pack, $SPECTRUM_SDXL ComfyUI-Spectrum-sdxl. --out gets results.jsonl, a
+row a run as soon as it is finished; the next call goes on where one stopped. Then tables (runs.md, lost.md), curves/
+and the page, benchmarks.md. The full matrix takes months of a CPU: choose, and ask --plan first; --published is
+docs/benchmarks.md. ComfyUI is found as the tests find it ($COMFYUI_PATH, ~/comfy/ComfyUI).
 """
 
 import argparse
-import os
 import pathlib
 import shlex
 import sys
@@ -21,6 +20,7 @@ from ..demo.problem import WEIGHTS
 from .versus import matrix, play, published, report
 from .versus.link import Worker, WorkerDied
 from .versus.results import Results
+from .versus.rivals import named_packs
 
 QUICK = {"images": 4, "points": 4}
 
@@ -82,15 +82,15 @@ def run(args, cells, conditions, results):
         raise FileNotFoundError("no ComfyUI at ~/comfy/ComfyUI; set COMFYUI_PATH to a checkout")
     points, again = args.points or defaults(args)["points"], args.again.split(",")
     if args.plan:
-        todo = play.pending(cells, conditions, results, points, bool(os.environ.get("ORIGINAL_FSAMPLER")), again)
+        todo = play.pending(cells, conditions, results, points, named_packs(), again)
         calls = conditions["images"] * sum(play.most_calls(job) for job in {run.job for _, run, _ in todo})
         sys.stdout.write(f"{len(cells)} cells, {len(todo)} runs to make, at most {calls} evaluations of an image\n")
         return
     with Worker(folder, args.out / "worker.log", **conditions, device=args.device, threads=args.threads) as worker:
-        if os.environ.get("ORIGINAL_FSAMPLER") and not worker.there["original"]:
-            sys.stderr.write(f"the original pack is left out: ComfyUI could not load it ({args.out / 'worker.log'})\n")
+        for variable in set(named_packs()) - set(worker.there["packs"]):
+            sys.stderr.write(f"${variable} is left out: ComfyUI could not load it ({args.out / 'worker.log'})\n")
         results.facts({"comfyui": worker.there["comfyui"]})
-        todo = play.pending(cells, conditions, results, points, worker.there["original"], again)
+        todo = play.pending(cells, conditions, results, points, worker.there["packs"], again)
         with tqdm(total=len(todo), unit="run", smoothing=0.05) as bar:
             play.play(todo, worker, results, bar)
 

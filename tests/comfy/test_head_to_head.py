@@ -1,7 +1,5 @@
 """The head-to-head in a real ComfyUI: tiny runs of the analytic model."""
 
-import os
-
 import pytest
 import torch
 from comfyui_fsampler.fsampler import sample
@@ -35,13 +33,13 @@ class Bar:
 
 def test_every_rival_of_a_cell(worker, tmp_path):
     results, conditions = Results(tmp_path / "results.jsonl"), {"images": 2, "batch": 2, "seed": 3}
-    todo = play.pending([CELL], conditions, results, 2, worker.there["original"])
+    todo = play.pending([CELL], conditions, results, 2, worker.there["packs"])
     play.play(todo, worker, results, Bar())
     rows = results.of([CELL], conditions)[CELL]
     assert len(rows) == len(todo) and not results.failed([CELL])
     wanted = {"ours", "ours auto", "fewer steps", *rivals.CACHES, *rivals.STOCK}
-    assert {row["rival"] for row in rows} - {rivals.ORIGINAL, rivals.ORIGINAL_15} == wanted
-    assert worker.there["original"] == bool(os.environ.get("ORIGINAL_FSAMPLER"))
+    assert {row["rival"] for row in rows} - {rivals.ORIGINAL, rivals.ORIGINAL_15, rivals.SPECTRUM} == wanted
+    assert worker.there["packs"] == rivals.named_packs()
     assert all(row["full_calls"] == 8 and row["images"] == 2 for row in rows)
     for row in rows:
         if row["rival"] == "ours" or row["setting"].endswith("steps"):

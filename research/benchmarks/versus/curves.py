@@ -25,6 +25,7 @@ STYLES = {
     "deis": dict(color="#a6761d", marker="<", lw=0.9, ms=3),
     "original": dict(color="#9467bd", marker="d", lw=0, ms=4),
     "original v1.5": dict(color="#e377c2", marker="h", lw=0, ms=4),
+    "Spectrum node": dict(color="#ff7f0e", marker=">", lw=0, ms=3.5),
 }
 ROOMS = {"ssim": ("SSIM", 1.0, 0.02), "psnr": ("PSNR, dB", None, 3.0)}  # name, highest value, least span of the axis
 

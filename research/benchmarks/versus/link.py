@@ -64,7 +64,7 @@ class Worker:
         self.folder.cleanup()
 
     def start(self):
-        """A new process, and what it says is there: ``comfyui`` (a version) and ``original`` (True or False)."""
+        """A new process, and what it says is there: ``comfyui`` (a version) and ``packs`` (``PACKS``)."""
         read, write = os.pipe()
         command = [interpreter(self.comfyui), "-m", self.module, str(write), str(self.threads), *self.arguments]
         with open(self.log, "ab") as log:

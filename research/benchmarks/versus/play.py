@@ -29,13 +29,13 @@ def label(cell, run, conditions):
     return {**dict(zip(FIELDS, cell, strict=True)), "rival": run.rival, "setting": run.setting, **conditions}
 
 
-def pending(cells, conditions, results, points, original, again=()):
+def pending(cells, conditions, results, points, packs, again=()):
     """``(cell, run, label)`` of what is still to make. Of the rivals in ``again``, runs that failed are made again, and
     runs of ours by another engine."""
     found, now = [], engine()
     again = set(again)
     for cell in cells:
-        for run in rivals.runs(cell, points, original):
+        for run in rivals.runs(cell, points, packs):
             name = label(cell, run, conditions)
             known = results.get(name)
             stale = known is not None and run.rival in again and ("failed" in known or known.get("engine", now) != now)

@@ -28,8 +28,8 @@ def notes(results, rows):
     found = []
     if len(engines) > 1:
         found.append(f"Rows of ours are of {len(engines)} different engines: run with --again ours.")
-    if not with_original(rows):
-        found.append("Without the original pack.")
+    if missing := [pack.title for variable, pack in rivals.PACKS.items() if variable not in packs_of(rows)]:
+        found.append(f"Without {' and '.join(missing)}.")
     failed = results.failed(rows)
     if failed:
         names = sorted({row["rival"] for row in failed})
@@ -37,8 +37,10 @@ def notes(results, rows):
     return " ".join(found)
 
 
-def with_original(rows):
-    return any(row["rival"] == rivals.ORIGINAL for every in rows.values() for row in every)
+def packs_of(rows):
+    """The variables of the other packs that rows are of."""
+    there = {row["rival"] for every in rows.values() for row in every}
+    return [variable for variable, pack in rivals.PACKS.items() if pack.rival in there]
 
 
 def example(names):
@@ -66,9 +68,8 @@ def write(args, parts, conditions, cells, results, command):
     (args.out / "lost.md").write_text(page.lost_list(found))
     made = curves.write(rows, args.out / "curves")
     shown = {name: title for name, (title, _) in curves.files(rows).items()}
-    original = "ORIGINAL_FSAMPLER=CHECKOUT " if with_original(rows) else ""
     facts = {
-        "command": original + command,
+        "command": "".join(f"{variable}=CHECKOUT " for variable in packs_of(rows)) + command,
         "comfyui": results.known.get("comfyui", "of unknown version"),
         "images": conditions["images"],
         "covered": covered(parts, len(rows)),

@@ -4,7 +4,7 @@ import contextlib
 import functools
 
 from .matrix import MODELS
-from .rivals import CACHES, ORIGINAL, ORIGINAL_15
+from .rivals import CACHES, ORIGINAL, ORIGINAL_15, PACKS, SPECTRUM, SPECTRUM_FITS
 
 
 @functools.cache
@@ -38,14 +38,27 @@ def prepared(job):
 
         node = getattr(nodes_easycache, f"{job.kind}Node")
         return node.execute(model, float(job.option), 0.15, 0.95, False).result[0]
+    if job.kind == SPECTRUM:
+        return spectrum(model, job)
     return model
+
+
+def spectrum(model, job):
+    """The node of ComfyUI-Spectrum-sdxl; its last three steps are REAL, as its page recommends."""
+    import nodes
+
+    fit, window = job.option.split(", ")
+    w, m, lam, warmup = SPECTRUM_FITS[fit]
+    size, growth = window.split(" +")
+    made = nodes.NODE_CLASS_MAPPINGS[PACKS["SPECTRUM_SDXL"].node]()
+    return made.patch(model, w, m, lam, int(size), float(growth), warmup, max(job.steps - 3, 1))[0]
 
 
 def select(model, job):
     """The original pack's SAMPLER: its node FSamplerSelect, everything but the mode and v1.5's switches as it comes."""
     import nodes
 
-    node = nodes.NODE_CLASS_MAPPINGS["FSamplerSelect"]
+    node = nodes.NODE_CLASS_MAPPINGS[PACKS["ORIGINAL_FSAMPLER"].node]
     offered = [(name, *rest) for name, (_, *rest) in node.INPUT_TYPES()["required"].items()]
     given = {name: options["default"] for name, *rest in offered for options in rest if "default" in options}
     on = job.kind == ORIGINAL_15

@@ -14,7 +14,7 @@ import sys
 import time
 
 from ...demo.comfyui import checkout, enter, version
-from .rivals import RivalTask
+from .rivals import PACKS, RivalTask, named_packs
 from .sampling import loaded, one_side_at_a_time, sample
 
 
@@ -41,7 +41,7 @@ def perform(job, images, batch, seed, path):
 
 
 def begin(arguments, threads):
-    """Start ComfyUI; what is there: its version, and the original pack or why it is missing."""
+    """Start ComfyUI; what is there: its version, and the other packs, by the variables that name their checkouts."""
     enter(*arguments)
     import comfy.samplers
     import torch
@@ -58,9 +58,10 @@ def begin(arguments, threads):
 
         comfy.samplers.SCHEDULER_HANDLERS[name] = comfy.samplers.SchedulerHandler(sigmas)
         comfy.samplers.SCHEDULER_NAMES.append(name)
-    folder = os.environ.get("ORIGINAL_FSAMPLER")
-    original = bool(folder) and asyncio.run(nodes.load_custom_node(folder))
-    return {"comfyui": version(checkout()), "original": original and "FSamplerSelect" in nodes.NODE_CLASS_MAPPINGS}
+    for variable in named_packs():
+        asyncio.run(nodes.load_custom_node(os.environ[variable]))
+    packs = [variable for variable in named_packs() if PACKS[variable].node in nodes.NODE_CLASS_MAPPINGS]
+    return {"comfyui": version(checkout()), "packs": packs}
 
 
 def serve(answers, threads, *arguments):
