@@ -1,10 +1,17 @@
 """The example workflows as files: what ComfyUI opens, its thumbnail, and the same graph for the API."""
 
+import itertools
 import json
+import math
+import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
+
+sys.path.append(str(Path(__file__).parent / "workflows"))
+
+import classes  # noqa: E402
 
 FOLDER = Path(__file__).parents[1] / "example_workflows"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
@@ -43,14 +50,70 @@ def values(node):
     return found
 
 
+def curve(start, end, before=None, after=None):
+    """Points of a link as the page draws it: a Bezier curve whose handles are a quarter of its length.
+
+    A reroute's handle is at most 80 pixels, in the mean direction of the way to it and from it: ``before`` is the point
+    before a start that is a reroute, ``after`` the point after an end that is one. A socket's handle is level.
+    """
+    length = math.dist(start, end) / 4
+
+    def handle(one, other, around):
+        if around is None:
+            return length, 0
+        angles = [math.atan2(b[1] - a[1], b[0] - a[0]) for a, b in around]
+        angle = sum(angles) / 2
+        return min(80, length) * math.cos(angle), min(80, length) * math.sin(angle)
+
+    out = handle(start, end, before and ((before, start), (start, end)))
+    back = handle(end, start, after and ((start, end), (end, after)))
+    p = start, (start[0] + out[0], start[1] + out[1]), (end[0] - back[0], end[1] - back[1]), end
+    for i in range(101):
+        t = i / 100
+        weights = (1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t**2, t**3
+        yield tuple(sum(w * q[axis] for w, q in zip(weights, p, strict=True)) for axis in (0, 1))
+
+
+def way(graph, link):
+    """The points of a link: the output's socket, its reroutes, the input's socket."""
+    nodes = {node["id"]: node for node in graph["nodes"]}
+    number, source, slot, target, entry, _ = link
+    first, last = nodes[source], nodes[target]
+    one = last["inputs"][entry]
+    if "widget" in one:
+        sockets = sum("widget" not in other for other in last["inputs"])
+        down = 20 * max(sockets, len(last["outputs"])) + 24 * (entry - sockets) + 12
+    else:
+        down = 20 * (entry + 0.7)
+    start = first["pos"][0] + first["size"][0], first["pos"][1] + 20 * (slot + 0.7)
+    reroutes = {reroute["id"]: reroute for reroute in graph["extra"].get("reroutes", ())}
+    parents = {one["id"]: one["parentId"] for one in graph["extra"].get("linkExtensions", ())}
+    between, turn = [], parents.get(number)
+    while turn:
+        assert number in reroutes[turn]["linkIds"]
+        between.insert(0, tuple(reroutes[turn]["pos"]))
+        turn = reroutes[turn].get("parentId")
+    return [start, *between, (last["pos"][0], last["pos"][1] + down)]
+
+
 def test_what_there_is():
     assert NAMES == [
+        "anima",
         "compare_full_and_fast",
         "draft_then_final",
+        "flux2_dev",
+        "flux2_klein_base",
         "flux_dev",
+        "hunyuan_video_15",
+        "minimax_h3_i2v",
+        "minimax_h3_r2v",
         "qwen_image",
+        "qwen_image_2512",
+        "qwen_image_edit_2511",
         "sdxl_base",
+        "wan22_i2v",
         "wan22_t2v",
+        "z_image_base",
     ]
     assert {path.stem for path in (FOLDER / "api").iterdir()} == set(NAMES)
 
@@ -90,6 +153,23 @@ class TestEach:
             inside = [g for g in groups if g[0] <= left and g[1] <= top and right <= g[2] and bottom <= g[3]]
             assert len(inside) == 1
 
+    def test_no_link_runs_behind_a_node(self, name):
+        graph = ui(name)
+        boxes = {node["id"]: box(node) for node in graph["nodes"]}
+        for link in graph["links"]:
+            points = way(graph, link)
+            for i, (start, end) in enumerate(itertools.pairwise(points)):
+                before = points[i - 1] if i else None
+                after = points[i + 2] if i + 2 < len(points) else None
+                for x, y in curve(start, end, before, after):
+                    for number, (left, top, right, bottom) in boxes.items():
+                        assert not (left < x < right and top < y < bottom), f"{link} runs behind {number}"
+
+    def test_it_says_what_it_is_and_what_to_expect(self, name):
+        first = ui(name)["nodes"][0]
+        assert first["type"] == "MarkdownNote" and first["widgets_values"][0].startswith("# ")
+        assert ui(name)["groups"][0]["title"] == first["widgets_values"][0].splitlines()[0][2:]
+
     def test_a_group_is_wider_than_its_title(self, name):
         for group in ui(name)["groups"]:
             assert len(group["title"]) * 0.6 * group["font_size"] < group["bounding"][2]
@@ -104,6 +184,11 @@ class TestEach:
             assert form[number]["class_type"] == node["type"]
             assert form[number]["inputs"] == values(node) | linked
             assert form[number]["_meta"]["title"] == node.get("title", form[number]["_meta"]["title"])
+
+    def test_the_newest_comfyui_knows_its_classes_inputs_and_choices(self, name):
+        form = {number: node for number, node in api(name).items() if not node["class_type"].startswith("FSampler")}
+        assert not list(classes.unknown(form, classes.NEWEST))
+        assert not list(classes.missing(form, classes.NEWEST))
 
     def test_it_reports_and_the_report_waits_for_the_run(self, name):
         reports = [node for node in api(name).values() if node["class_type"] == "FSamplerReport"]

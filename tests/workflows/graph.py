@@ -1,12 +1,16 @@
 """A workflow from one description, in both of ComfyUI's forms: the UI's and the API's.
 
-Nodes are added in the order they run, in groups of columns, and laid out from left to right. What inputs a node has,
-in which order and with which defaults, is read from a server's ``/object_info``.
+Nodes are added in the order they run, in groups of columns, and laid out from left to right; a node stands right of
+all that it is linked from. What inputs a node has, in which order and with which defaults, is read from a server's
+``/object_info``.
 """
 
-TITLE, SLOT, WIDGET, MARGIN, GAP = 30, 20, 24, 14, 40  # pixels, as litegraph draws them
+from wires import GAP, routed
+
+TITLE, SLOT, WIDGET, MARGIN = 30, 20, 24, 14  # pixels, as litegraph draws them
 BELOW = 80  # from one node down to the next, a title between them: "Nodes 2.0" draws nodes taller
 GROUP_PAD, GROUP_TITLE = 20, 50
+GROWING = "COMFY_AUTOGROW_V3"  # an input that takes any number of links
 PLAIN = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
 NOTE_WIDTH = 420
 
@@ -41,6 +45,20 @@ class Input:
         )
 
 
+def _inputs(sections, values):
+    """The inputs of a node that is given ``values``, which names those of a growing one."""
+    for section in ("required", "optional"):
+        for name, (type_, *options) in sections.get(section, {}).items():
+            options = options[0] if options else {}
+            if type_ == GROWING:
+                (of_one,) = (spec for part in options["template"]["input"].values() for spec in part.values())
+                for given in values:
+                    if given.startswith(f"{name}."):
+                        yield Input(given, of_one, True)
+                continue
+            yield Input(name, (type_, options), section == "optional")
+
+
 class Graph:
     """``group``, ``column`` and ``add`` describe it; ``ui`` and ``api`` write it."""
 
@@ -64,10 +82,7 @@ class Graph:
         An input that is not named has its default; ValueError where there is none.
         """
         info = self.object_info[kind]
-        inputs = []
-        for section in ("required", "optional"):
-            for name in info["input_order"].get(section, []):
-                inputs.append(Input(name, info["input"][section][name], section == "optional"))
+        inputs = list(_inputs(info["input"], values))
         for one in inputs:
             one.value = values.pop(one.name, one.value)
             if one.value is None and not one.optional:
@@ -113,6 +128,11 @@ class Graph:
         for number, source, slot, *_ in links:
             outputs = nodes[source - 1]["outputs"]
             outputs[slot]["links"] = [*(outputs[slot]["links"] or []), number]
+        extra = routed(links, *self._columns())
+        lowest = [reroute["pos"][1] + GROUP_PAD for reroute in extra.get("reroutes", ())]
+        height = max(lowest + [group["bounding"][3] for group in groups])
+        for group in groups:  # as high as each other, with room for the wires below the nodes
+            group["bounding"][3] = height
         return {
             "last_node_id": len(nodes),
             "last_link_id": len(links),
@@ -120,7 +140,7 @@ class Graph:
             "links": links,
             "groups": groups,
             "config": {},
-            "extra": {},
+            "extra": extra,
             "version": 0.4,
         }
 
@@ -167,6 +187,15 @@ class Graph:
         form["outputs"] = [output | {"links": None} for output in node.outputs]
         return form
 
+    def _columns(self):
+        """The column of each node by its number, and each column's left edge, right edge and lowest point."""
+        columns = [column for _, columns in self.groups for column in columns]
+        edges = []
+        for column in columns:
+            left = column[0].pos[0]
+            edges.append((left, left + column[0].size[0], column[-1].pos[1] + column[-1].size[1]))
+        return {node.number: i for i, column in enumerate(columns) for node in column}, edges
+
     def _lay_out(self):
         """Give every node its place; the groups in UI form."""
         forms, x = [], 0
@@ -175,11 +204,12 @@ class Graph:
             x += GROUP_PAD
             for column in columns:
                 y = GROUP_TITLE + TITLE
+                wide = max(node.size[0] for node in column)
                 for node in column:
-                    node.pos = [x, y]
+                    node.pos, node.size[0] = [x, y], wide  # no link between two columns meets a wider node
                     y += node.size[1] + BELOW
                 bottom = max(bottom, y - TITLE)
-                x += max(node.size[0] for node in column) + GAP
+                x += wide + GAP
             x += GROUP_PAD - GAP
             bounding = [left, 0, x - left, bottom]
             forms.append(
@@ -192,5 +222,5 @@ class Graph:
                     "flags": {},
                 }
             )
-            x += GAP
+            x += GAP - 2 * GROUP_PAD
         return forms

@@ -14,19 +14,18 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from comfyui_fsampler.fsampler import Record, Report
 from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from examples import FOLDER, on_demo_model  # noqa: E402
+from cards import HIGH, INK, PAPER, WIDE, card  # noqa: E402
+from examples import FOLDER, NAMES  # noqa: E402
+from on_demo import on_demo_model  # noqa: E402
 from saving import save  # noqa: E402
 
 DOCS = FOLDER.parent / "web/docs/images"
-GROUPS = {"flux_dev": "Sample", "qwen_image": "Sample", "wan22_t2v": "Sample", "sdxl_base": "Sample"}
-WIDE, HIGH = 600, 450  # a thumbnail
-PAPER, INK = "#1e2228", "#e8e8e8"
+SHEETS = ("compare_full_and_fast", "draft_then_final")  # thumbnails with runs on the demo model
 HIDE = """
 .comfy-menu, .side-toolbar, .side-tool-bar-container, .p-toast, .p-dialog-mask, [class*=minimap], .graph-canvas-panel,
 .comfyui-body-top, .comfyui-body-left, .comfyui-body-right, .comfyui-body-bottom, .actionbar, .workflow-tabs-container,
@@ -49,7 +48,10 @@ SHOW = """([[x, y, w, h], scale]) => {
   app.canvas.deselectAll && app.canvas.deselectAll()
   app.canvas.setDirty(true, true)
 }"""
-GROUP = "title => [...app.graph._groups.find(g => g.title.startsWith(title))._bounding]"
+SKIPPING = """() => {
+  const node = app.graph._nodes.find(n => /^FSampler(Model|KSampler)/.test(n.type))
+  return [node.pos[0], node.pos[1] - 30, node.size[0], node.size[1] + 30]
+}"""
 ALONE = """kind => {
   app.graph.clear()
   const node = LiteGraph.createNode(kind)
@@ -91,25 +93,24 @@ def call(url, data=None):
 
 
 def run(url, form):
-    """The pictures that each kind of node made, in the order of the nodes."""
+    """What each kind of node showed, in the order of the nodes: its picture, None for none, and its texts."""
     queued = json.loads(call(f"{url}/prompt", json.dumps({"prompt": form}).encode()))["prompt_id"]
     while queued not in (history := json.loads(call(f"{url}/history/{queued}"))):
         time.sleep(0.2)
     made = {}
     for node, outputs in sorted(history[queued]["outputs"].items(), key=lambda item: int(item[0])):
-        for image in outputs.get("images", []):
-            data = call(f"{url}/view?{urllib.parse.urlencode(image)}")
-            texts = outputs.get("text", [""])
-            made.setdefault(form[node]["class_type"], []).append((Image.open(io.BytesIO(data)).convert("RGB"), *texts))
-        for data in outputs.get("json", []):  # a report's, which the page draws by itself
-            made.setdefault(form[node]["class_type"], []).append((chart(json.loads(data)), *outputs["text"]))
+        shown, texts = [None], outputs.get("text", [""])
+        if images := outputs.get("images"):
+            data = [call(f"{url}/view?{urllib.parse.urlencode(image)}") for image in images]
+            shown = [Image.open(io.BytesIO(one)).convert("RGB") for one in data]
+        made.setdefault(form[node]["class_type"], []).extend((one, *texts) for one in shown)
     return made
 
 
-def chart(report):
-    """The chart of a report in JSON."""
-    records = [Record(**record) for record in report["records"]]
-    return Report(report["mode"], report["steps"], records).chart()
+def with_chart(form):
+    """The form, and a node that shows the chart of its report."""
+    report = next(number for number, node in form.items() if node["class_type"] == "FSamplerReport")
+    return form | {"999": {"class_type": "PreviewImage", "inputs": {"images": [report, 2]}}}
 
 
 def sheet(pictures, below, line):
@@ -132,30 +133,22 @@ def sheet(pictures, below, line):
 
 def compare_sheet(url):
     form = json.loads((FOLDER / "api/compare_full_and_fast.json").read_text(encoding="utf-8"))
-    made = run(url, on_demo_model(form))
+    made = run(url, with_chart(on_demo_model(form)))
     (full, *_), (fast, *_) = made["SaveImage"]
     ((difference, text),) = made["FSamplerCompare"]
-    ((steps, _),) = made["FSamplerReport"]
-    return sheet([("full run", full), ("fast run", fast), ("difference", difference)], steps, text)
+    ((chart, _),) = made["PreviewImage"]
+    return sheet([("full run", full), ("fast run", fast), ("difference", difference)], chart, text)
 
 
 def draft_sheet(url):
     form = json.loads((FOLDER / "api/draft_then_final.json").read_text(encoding="utf-8"))
     sampler = next(node for node in form.values() if node["class_type"] == "FSamplerKSampler")
-    draft = run(url, on_demo_model(form))
+    draft = run(url, with_chart(on_demo_model(form)))
     sampler["inputs"]["mode"] = "off"
     final = run(url, on_demo_model(form))
-    steps, text = draft["FSamplerReport"][0]
+    chart, text = draft["PreviewImage"][0][0], draft["FSamplerReport"][0][1]
     pictures = [("turbo: the draft", draft["SaveImage"][0][0]), ("off: the final picture", final["SaveImage"][0][0])]
-    return sheet(pictures, steps, text.split(",")[0])
-
-
-def fitted(picture):
-    """The picture on a thumbnail's paper, never enlarged."""
-    picture.thumbnail((WIDE, HIGH), Image.LANCZOS)
-    paper = Image.new("RGB", (WIDE, HIGH), picture.getpixel((0, 0)))
-    paper.paste(picture, ((WIDE - picture.width) // 2, (HIGH - picture.height) // 2))
-    return paper
+    return sheet(pictures, chart, text.split(",")[0])
 
 
 def main(url):
@@ -169,10 +162,14 @@ def main(url):
         chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = Page(browser, url)
-        for name, group in GROUPS.items():
-            page.open(json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")))
-            area = page.page.evaluate(GROUP, group)
-            save(fitted(page.picture(area, 1.0, 14)), FOLDER / f"{name}.jpg")
+        for name in NAMES:
+            if name not in SHEETS:
+                workflow, form = (
+                    json.loads((FOLDER / folder / f"{name}.json").read_text(encoding="utf-8")) for folder in ("", "api")
+                )
+                page.open(workflow)
+                node = page.picture(page.page.evaluate(SKIPPING), 1.0, 0)
+                save(card(workflow["groups"][0]["title"], form, node), FOLDER / f"{name}.jpg")
         DOCS.mkdir(parents=True, exist_ok=True)
         for kind in kinds:
             save(page.picture(page.page.evaluate(ALONE, kind), 1.5, 40), DOCS / f"{kind}.png")

@@ -1,0 +1,81 @@
+"""What the example workflows share: notes, loaders, prompts, the report, and the last nodes of pictures and videos."""
+
+HUB = "https://huggingface.co"
+PREVIEW = 380  # pixels of height for a picture inside a node
+WIDE = 400
+
+MODES = """## FSampler
+
+**mode** on the FSampler node is the only knob:
+
+| mode | for |
+|---|---|
+| quality | nearly the full run |
+| balanced | the default |
+| fast, turbo | drafts |
+| off | the plain sampler, bit for bit |
+
+**FSampler Report** shows which steps called the model.
+It waits for the latent, so keep both of its links.
+"""
+
+
+def about(graph, title, *paragraphs):
+    """The first note: what this graph is, and what to expect of it."""
+    text = "\n\n".join((f"# {title}", *paragraphs)) + "\n"
+    graph.note(text, 90 + sum(30 + 22 * (len(one) // 48 + 1) for one in paragraphs))
+
+
+def models(graph, *files):
+    """A note that says which file goes where; ``files`` are (folder, URL). ComfyUI offers those that are missing."""
+    lines = ["## Models", ""]
+    for folder, url in files:
+        name = url.rsplit("/", 1)[-1]
+        lines.append(f"- models/{folder}: [{name}]({url})")
+        graph.files[name] = {"name": name, "url": url, "directory": folder}
+    graph.note("\n".join(lines) + "\n", 80 + 40 * len(files))
+
+
+def modes(graph):
+    graph.note(MODES, 280)
+
+
+def file(url):
+    return url.rsplit("/", 1)[-1]
+
+
+def unet(graph, url, title=None):
+    return graph.add("UNETLoader", title, WIDE, unet_name=file(url), weight_dtype="default")["MODEL"]
+
+
+def clip(graph, url, kind):
+    return graph.add("CLIPLoader", wide=WIDE, clip_name=file(url), type=kind, device="default")["CLIP"]
+
+
+def vae(graph, url, title=None):
+    return graph.add("VAELoader", title, WIDE, vae_name=file(url))["VAE"]
+
+
+def prompts(graph, encoder, positive, negative):
+    """Both prompts as the inputs of a sampler or a guider."""
+    said = graph.add("CLIPTextEncode", "Positive prompt", WIDE, 120, clip=encoder, text=positive)
+    not_said = graph.add("CLIPTextEncode", "Negative prompt", WIDE, 80, clip=encoder, text=negative)
+    return {"positive": said["CONDITIONING"], "negative": not_said["CONDITIONING"]}
+
+
+def report(graph, source, latent, title=None):
+    graph.add("FSamplerReport", title, 480, PREVIEW, report=source["report"], latent=latent)
+
+
+def picture(graph, sampler, latent, decoder, prefix):
+    """The result of ``sampler``: decoded and reported in one column, saved in the next."""
+    graph.group("Result")
+    image = graph.add("VAEDecode", samples=latent, vae=decoder)
+    report(graph, sampler, latent)
+    graph.column()
+    graph.add("SaveImage", wide=480, room=PREVIEW, images=image["IMAGE"], filename_prefix=prefix)
+
+
+def save_video(graph, video, prefix):
+    graph.column()
+    graph.add("SaveVideo", wide=480, room=PREVIEW, video=video, filename_prefix=prefix)

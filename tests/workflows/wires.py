@@ -1,0 +1,43 @@
+"""How the links of a workflow run: from each column to the next, and round the columns between when they go further.
+
+A link that skips columns runs below them. It turns at two of the page's reroutes, one in the gap after the column that
+it leaves and one in the gap before the column that it reaches. All links of one output share the way to the last turn.
+"""
+
+GAP = 100  # pixels from a column to the next: the curve of a link bulges by less, see tests/test_workflows.py
+BELOW, APART = 30, 18  # from the lowest node between down to the first wire; from wire to wire
+
+
+def routed(links, columns, edges):
+    """The links with the reroute each ends in, and the reroutes: what ``extra`` holds of them in a workflow file.
+
+    ``links`` are the file's six values each, ``columns`` gives the column of a node by its id, ``edges`` the left edge,
+    the right edge and the lowest point of every column. ValueError if a link does not lead to the right.
+    """
+    reroutes, ends, first, farthest = [], [], {}, {}
+    for _, source, slot, target, *_ in links:
+        if columns[target] <= columns[source]:
+            raise ValueError(f"node {target} does not stand right of node {source}, which it is linked from")
+        farthest[source, slot] = max(farthest.get((source, slot), 0), columns[target])
+    for number, source, slot, target, *_ in links:
+        start, end = columns[source], columns[target]
+        if end == start + 1:
+            continue
+        key = (source, slot)
+        if key not in first:
+            lane = max(bottom for _, _, bottom in edges[start + 1 : farthest[key]]) + BELOW + APART * len(first)
+            first[key] = _turn(reroutes, edges[start][1] + GAP / 2, lane)
+        out = first[key]
+        out["linkIds"].append(number)
+        last = _turn(reroutes, edges[end][0] - GAP / 2, out["pos"][1], out["id"])
+        last["linkIds"].append(number)
+        ends.append({"id": number, "parentId": last["id"]})
+    return {"reroutes": reroutes, "linkExtensions": ends} if reroutes else {}
+
+
+def _turn(reroutes, x, y, parent=None):
+    reroute = {"id": len(reroutes) + 1, "pos": [x, y], "linkIds": []}
+    if parent:
+        reroute["parentId"] = parent
+    reroutes.append(reroute)
+    return reroute
