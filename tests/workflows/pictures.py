@@ -14,12 +14,12 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from cards import HIGH, INK, PAPER, WIDE, card  # noqa: E402
+from cards import card, sheet  # noqa: E402
 from examples import FOLDER, NAMES  # noqa: E402
 from on_demo import on_demo_model  # noqa: E402
 from saving import save  # noqa: E402
@@ -48,9 +48,13 @@ SHOW = """([[x, y, w, h], scale]) => {
   app.canvas.deselectAll && app.canvas.deselectAll()
   app.canvas.setDirty(true, true)
 }"""
+# The first node that skips, made as narrow as it gets: the rectangles of its title and of its mode.
 SKIPPING = """() => {
   const node = app.graph._nodes.find(n => /^FSampler(Model|KSampler)/.test(n.type))
-  return [node.pos[0], node.pos[1] - 30, node.size[0], node.size[1] + 30]
+  node.setSize(node.computeSize())
+  const [x, y] = node.pos, wide = node.size[0], mode = node.widgets.find(w => w.name == 'mode')
+  app.canvas.draw(true, true)
+  return [[x, y - 30, wide, 30], [x, y + mode.y - 4, wide, 28]]
 }"""
 ALONE = """kind => {
   app.graph.clear()
@@ -113,31 +117,14 @@ def with_chart(form):
     return form | {"999": {"class_type": "PreviewImage", "inputs": {"images": [report, 2]}}}
 
 
-def sheet(pictures, below, line):
-    """A thumbnail: captioned pictures in a row, a wide picture below, a line of text."""
-    paper = Image.new("RGB", (WIDE, HIGH), PAPER)
-    draw, font = ImageDraw.Draw(paper), ImageFont.load_default(20)
-    side = 180 if len(pictures) == 3 else 200
-    gap = (WIDE - side * len(pictures)) // (len(pictures) + 1)
-    for i, (caption, picture) in enumerate(pictures):
-        x = gap + i * (side + gap)
-        draw.text((x + side // 2, 26), caption, INK, font, "mm")
-        paper.paste(picture.resize((side, side), Image.LANCZOS), (x, 46))
-    top = 46 + side + 16
-    scale = min((WIDE - 2 * gap) / below.width, (HIGH - 50 - top) / below.height)
-    size = (round(below.width * scale), round(below.height * scale))
-    paper.paste(below.resize(size, Image.LANCZOS), ((WIDE - size[0]) // 2, top + (HIGH - 50 - top - size[1]) // 2))
-    draw.text((WIDE // 2, HIGH - 24), line, INK, font, "mm")
-    return paper
-
-
 def compare_sheet(url):
     form = json.loads((FOLDER / "api/compare_full_and_fast.json").read_text(encoding="utf-8"))
     made = run(url, with_chart(on_demo_model(form)))
     (full, *_), (fast, *_) = made["SaveImage"]
     ((difference, text),) = made["FSamplerCompare"]
-    ((chart, _),) = made["PreviewImage"]
-    return sheet([("full run", full), ("fast run", fast), ("difference", difference)], chart, text)
+    ((chart, _),), ((_, report),) = made["PreviewImage"], made["FSamplerReport"]
+    line = f"{_calls(report)}, {text.split(',')[0]}"
+    return sheet([("full run", full), ("fast run", fast), ("difference", difference)], chart, line)
 
 
 def draft_sheet(url):
@@ -146,33 +133,58 @@ def draft_sheet(url):
     draft = run(url, with_chart(on_demo_model(form)))
     sampler["inputs"]["mode"] = "off"
     final = run(url, on_demo_model(form))
-    chart, text = draft["PreviewImage"][0][0], draft["FSamplerReport"][0][1]
-    pictures = [("turbo: the draft", draft["SaveImage"][0][0]), ("off: the final picture", final["SaveImage"][0][0])]
-    return sheet(pictures, chart, text.split(",")[0])
+    chart, report = draft["PreviewImage"][0][0], draft["FSamplerReport"][0][1]
+    pictures = [("draft", draft["SaveImage"][0][0]), ("final", final["SaveImage"][0][0])]
+    return sheet(pictures, chart, _calls(report))
+
+
+def _calls(report):
+    """Of the line of a report, mode and calls: "fast: 16/25 calls"."""
+    return report.removeprefix("FSampler ").split(" (")[0]
+
+
+def stacked(pictures):
+    """Pictures of one width, one below the other."""
+    paper = Image.new("RGB", (pictures[0].width, sum(picture.height for picture in pictures)))
+    top = 0
+    for picture in pictures:
+        paper.paste(picture, (0, top))
+        top += picture.height
+    return paper
+
+
+def thumbnails(page, url):
+    """Write the thumbnail of every example."""
+    save(compare_sheet(url), FOLDER / "compare_full_and_fast.jpg")
+    save(draft_sheet(url), FOLDER / "draft_then_final.jpg")
+    for name in NAMES:
+        if name not in SHEETS:
+            workflow, form = (
+                json.loads((FOLDER / folder / f"{name}.json").read_text(encoding="utf-8")) for folder in ("", "api")
+            )
+            page.open(workflow)
+            node = stacked([page.picture(area, 2.5, 0) for area in page.page.evaluate(SKIPPING)])
+            save(card(workflow["groups"][0]["title"], form, node), FOLDER / f"{name}.jpg")
+
+
+def help_pictures(page, url):
+    """Write the picture of every node for its help page."""
+    known = json.loads(call(f"{url}/object_info"))
+    DOCS.mkdir(parents=True, exist_ok=True)
+    for kind in known:
+        if kind.startswith("FSampler") and "Test" not in kind:
+            save(page.picture(page.page.evaluate(ALONE, kind), 1.5, 40), DOCS / f"{kind}.png")
 
 
 def main(url):
     for setting, value in SETTINGS.items():
         call(f"{url}/settings/{setting}", json.dumps(value).encode())
-    save(compare_sheet(url), FOLDER / "compare_full_and_fast.jpg")
-    save(draft_sheet(url), FOLDER / "draft_then_final.jpg")
-    known = json.loads(call(f"{url}/object_info"))
-    kinds = [kind for kind in known if kind.startswith("FSampler") and "Test" not in kind]
     with sync_playwright() as playwright:
         chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = Page(browser, url)
-        for name in NAMES:
-            if name not in SHEETS:
-                workflow, form = (
-                    json.loads((FOLDER / folder / f"{name}.json").read_text(encoding="utf-8")) for folder in ("", "api")
-                )
-                page.open(workflow)
-                node = page.picture(page.page.evaluate(SKIPPING), 1.0, 0)
-                save(card(workflow["groups"][0]["title"], form, node), FOLDER / f"{name}.jpg")
-        DOCS.mkdir(parents=True, exist_ok=True)
-        for kind in kinds:
-            save(page.picture(page.page.evaluate(ALONE, kind), 1.5, 40), DOCS / f"{kind}.png")
+        thumbnails(page, url)
+        help_pictures(page, url)
         browser.close()
 
 
