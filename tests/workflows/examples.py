@@ -14,19 +14,15 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from classes import with_newest  # noqa: E402
+from flux_examples import flux2_dev, flux2_klein, flux_dev  # noqa: E402
 from graph import Graph  # noqa: E402
-from image_examples import (  # noqa: E402
-    anima,
-    flux2_dev,
-    flux2_klein,
-    flux_dev,
-    qwen_edit_2511,
-    qwen_image,
-    qwen_image_2512,
-    z_image,
-)
+from h3_examples import h3_i2v, h3_r2v  # noqa: E402
+from hunyuan_examples import hunyuan_video_15  # noqa: E402
+from image_examples import anima, qwen_image, qwen_image_2512, z_image  # noqa: E402
+from page_form import page_form  # noqa: E402
+from qwen_edit_examples import qwen_edit_2511  # noqa: E402
 from sdxl_examples import compare, draft, sdxl  # noqa: E402
-from video_examples import h3_i2v, h3_r2v, hunyuan_video_15, wan22_i2v, wan22_t2v  # noqa: E402
+from wan_examples import wan22_i2v, wan22_t2v  # noqa: E402
 
 FOLDER = Path(__file__).parents[2] / "example_workflows"
 OLDEST = "0.3.64"  # the ComfyUI they are written with: newer ones read older graphs
@@ -65,7 +61,7 @@ def build(object_info):
     for name, describe in EXAMPLES.items():
         graph = Graph(known)
         describe(graph)
-        for path, form in ((f"{name}.json", graph.ui()), (f"api/{name}.json", graph.api())):
+        for path, form in ((f"{name}.json", page_form(graph)), (f"api/{name}.json", graph.api())):
             files[path] = json.dumps(form, indent=1, ensure_ascii=False) + "\n"
     return files
 

@@ -3,6 +3,7 @@
 HUB = "https://huggingface.co"
 PREVIEW = 380  # pixels of height for a picture inside a node
 WIDE = 400
+NOT_MEASURED = "Not measured on this model yet: compare a few seeds with mode *off*."
 
 MODES = """## FSampler
 

@@ -9,9 +9,6 @@ import io
 import json
 import os
 import sys
-import time
-import urllib.parse
-import urllib.request
 from pathlib import Path
 
 from PIL import Image
@@ -19,13 +16,13 @@ from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from cards import card, sheet  # noqa: E402
+from cards import card  # noqa: E402
+from demo_runs import call, compare_sheet, draft_sheet  # noqa: E402
 from examples import FOLDER, NAMES  # noqa: E402
-from on_demo import on_demo_model  # noqa: E402
 from saving import save  # noqa: E402
 
 DOCS = FOLDER.parent / "web/docs/images"
-SHEETS = ("compare_full_and_fast", "draft_then_final")  # thumbnails with runs on the demo model
+SHEETS = {"compare_full_and_fast": compare_sheet, "draft_then_final": draft_sheet}
 HIDE = """
 .comfy-menu, .side-toolbar, .side-tool-bar-container, .p-toast, .p-dialog-mask, [class*=minimap], .graph-canvas-panel,
 .comfyui-body-top, .comfyui-body-left, .comfyui-body-right, .comfyui-body-bottom, .actionbar, .workflow-tabs-container,
@@ -90,59 +87,6 @@ class Page:
         return Image.open(io.BytesIO(self.page.screenshot(clip=clip))).convert("RGB")
 
 
-def call(url, data=None):
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request) as answer:
-        return answer.read()
-
-
-def run(url, form):
-    """What each kind of node showed, in the order of the nodes: its picture, None for none, and its texts."""
-    queued = json.loads(call(f"{url}/prompt", json.dumps({"prompt": form}).encode()))["prompt_id"]
-    while queued not in (history := json.loads(call(f"{url}/history/{queued}"))):
-        time.sleep(0.2)
-    made = {}
-    for node, outputs in sorted(history[queued]["outputs"].items(), key=lambda item: int(item[0])):
-        shown, texts = [None], outputs.get("text", [""])
-        if images := outputs.get("images"):
-            data = [call(f"{url}/view?{urllib.parse.urlencode(image)}") for image in images]
-            shown = [Image.open(io.BytesIO(one)).convert("RGB") for one in data]
-        made.setdefault(form[node]["class_type"], []).extend((one, *texts) for one in shown)
-    return made
-
-
-def with_chart(form):
-    """The form, and a node that shows the chart of its report."""
-    report = next(number for number, node in form.items() if node["class_type"] == "FSamplerReport")
-    return form | {"999": {"class_type": "PreviewImage", "inputs": {"images": [report, 2]}}}
-
-
-def compare_sheet(url):
-    form = json.loads((FOLDER / "api/compare_full_and_fast.json").read_text(encoding="utf-8"))
-    made = run(url, with_chart(on_demo_model(form)))
-    (full, *_), (fast, *_) = made["SaveImage"]
-    ((difference, text),) = made["FSamplerCompare"]
-    ((chart, _),), ((_, report),) = made["PreviewImage"], made["FSamplerReport"]
-    line = f"{_calls(report)}, {text.split(',')[0]}"
-    return sheet([("full run", full), ("fast run", fast), ("difference", difference)], chart, line)
-
-
-def draft_sheet(url):
-    form = json.loads((FOLDER / "api/draft_then_final.json").read_text(encoding="utf-8"))
-    sampler = next(node for node in form.values() if node["class_type"] == "FSamplerKSampler")
-    draft = run(url, with_chart(on_demo_model(form)))
-    sampler["inputs"]["mode"] = "off"
-    final = run(url, on_demo_model(form))
-    chart, report = draft["PreviewImage"][0][0], draft["FSamplerReport"][0][1]
-    pictures = [("draft", draft["SaveImage"][0][0]), ("final", final["SaveImage"][0][0])]
-    return sheet(pictures, chart, _calls(report))
-
-
-def _calls(report):
-    """Of the line of a report, mode and calls: "fast: 16/25 calls"."""
-    return report.removeprefix("FSampler ").split(" (")[0]
-
-
 def stacked(pictures):
     """Pictures of one width, one below the other."""
     paper = Image.new("RGB", (pictures[0].width, sum(picture.height for picture in pictures)))
@@ -155,10 +99,10 @@ def stacked(pictures):
 
 def thumbnails(page, url):
     """Write the thumbnail of every example."""
-    save(compare_sheet(url), FOLDER / "compare_full_and_fast.jpg")
-    save(draft_sheet(url), FOLDER / "draft_then_final.jpg")
     for name in NAMES:
-        if name not in SHEETS:
+        if name in SHEETS:
+            save(SHEETS[name](url), FOLDER / f"{name}.jpg")
+        else:
             workflow, form = (
                 json.loads((FOLDER / folder / f"{name}.json").read_text(encoding="utf-8")) for folder in ("", "api")
             )
