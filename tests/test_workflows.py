@@ -165,6 +165,15 @@ class TestEach:
                     for number, (left, top, right, bottom) in boxes.items():
                         assert not (left < x < right and top < y < bottom), f"{link} runs behind {number}"
 
+    def test_wires_below_the_nodes_keep_apart(self, name):
+        lanes = {}
+        for reroute in ui(name)["extra"].get("reroutes", ()):
+            x, y = reroute["pos"]
+            lanes.setdefault(reroute.get("parentId", reroute["id"]), []).append((x, y))
+        spans = [(min(points)[0], max(points)[0], points[0][1]) for points in lanes.values()]
+        for one, other in itertools.combinations(spans, 2):
+            assert one[1] <= other[0] or other[1] <= one[0] or abs(one[2] - other[2]) >= 18
+
     def test_it_says_what_it_is_and_what_to_expect(self, name):
         first = ui(name)["nodes"][0]
         assert first["type"] == "MarkdownNote" and first["widgets_values"][0].startswith("# ")

@@ -24,7 +24,7 @@ It waits for the latent, so keep both of its links.
 def about(graph, title, *paragraphs):
     """The first note: what this graph is, and what to expect of it."""
     text = "\n\n".join((f"# {title}", *paragraphs)) + "\n"
-    graph.note(text, 90 + sum(30 + 22 * (len(one) // 48 + 1) for one in paragraphs))
+    graph.note(text, 80 + sum(20 + 16 * (len(one) // 52 + 1) for one in paragraphs))
 
 
 def models(graph, *files):
@@ -34,7 +34,7 @@ def models(graph, *files):
         name = url.rsplit("/", 1)[-1]
         lines.append(f"- models/{folder}: [{name}]({url})")
         graph.files[name] = {"name": name, "url": url, "directory": folder}
-    graph.note("\n".join(lines) + "\n", 80 + 40 * len(files))
+    graph.note("\n".join(lines) + "\n", 70 + 30 * len(files))
 
 
 def modes(graph):

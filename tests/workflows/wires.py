@@ -5,7 +5,7 @@ it leaves and one in the gap before the column that it reaches. All links of one
 """
 
 GAP = 100  # pixels from a column to the next: the curve of a link bulges by less, see tests/test_workflows.py
-BELOW, APART = 30, 18  # from the lowest node between down to the first wire; from wire to wire
+BELOW, APART = 30, 18  # from the lowest node between down to a wire; from wire to wire, at least
 
 
 def routed(links, columns, edges):
@@ -14,7 +14,7 @@ def routed(links, columns, edges):
     ``links`` are the file's six values each, ``columns`` gives the column of a node by its id, ``edges`` the left edge,
     the right edge and the lowest point of every column. ValueError if a link does not lead to the right.
     """
-    reroutes, ends, first, farthest = [], [], {}, {}
+    reroutes, ends, lanes, first, farthest = [], [], [], {}, {}
     for _, source, slot, target, *_ in links:
         if columns[target] <= columns[source]:
             raise ValueError(f"node {target} does not stand right of node {source}, which it is linked from")
@@ -25,7 +25,8 @@ def routed(links, columns, edges):
             continue
         key = (source, slot)
         if key not in first:
-            lane = max(bottom for _, _, bottom in edges[start + 1 : farthest[key]]) + BELOW + APART * len(first)
+            between = edges[start + 1 : farthest[key]]
+            lane = _free_lane(lanes, start, farthest[key], max(bottom for _, _, bottom in between) + BELOW)
             first[key] = _turn(reroutes, edges[start][1] + GAP / 2, lane)
         out = first[key]
         out["linkIds"].append(number)
@@ -33,6 +34,15 @@ def routed(links, columns, edges):
         last["linkIds"].append(number)
         ends.append({"id": number, "parentId": last["id"]})
     return {"reroutes": reroutes, "linkExtensions": ends} if reroutes else {}
+
+
+def _free_lane(lanes, start, end, highest):
+    """The first height from ``highest`` down at which no wire runs between these columns; it is taken in ``lanes``."""
+    near = [y for first, last, y in lanes if first < end and start < last]
+    while any(abs(y - highest) < APART for y in near):
+        highest += APART
+    lanes.append((start, end, highest))
+    return highest
 
 
 def _turn(reroutes, x, y, parent=None):
