@@ -80,8 +80,8 @@ def h3_i2v(graph):
         graph,
         "MiniMax H3, picture to video",
         "minimax_h3_fl2va_pruned_int8_convrot",
-        "20 steps, res_multistep, no CFG; picture and sound are made together, and the worse of the two decides what "
-        "is skipped. With the turbo LoRA's 4 to 8 steps there is little or nothing to skip.",
+        "20 steps, res_multistep, no CFG. Picture and sound come from one run, and a skipped step skips both: look and "
+        "listen when you compare. With the turbo LoRA's 4 to 8 steps there is little or nothing to skip.",
         place,
         "video/fsampler_h3_i2v",
     )
@@ -112,7 +112,8 @@ def h3_r2v(graph):
         graph,
         "MiniMax H3, references to video",
         "minimax_h3_ref2va_pruned_int8_convrot",
-        "20 steps, res_multistep, no CFG. The prompt names the pictures as <Picture 1> and <Picture 2>. With the turbo "
+        "20 steps, res_multistep, no CFG. The prompt names the pictures as <Picture 1> and <Picture 2>. Picture and "
+        "sound come from one run, and a skipped step skips both: look and listen when you compare. With the turbo "
         "LoRA's 4 steps there is nothing to skip.",
         place,
         "video/fsampler_h3_r2v",
