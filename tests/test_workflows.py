@@ -11,9 +11,11 @@ from PIL import Image
 
 sys.path.append(str(Path(__file__).parent / "workflows"))
 
+import cards  # noqa: E402
 import classes  # noqa: E402
 
 FOLDER = Path(__file__).parents[1] / "example_workflows"
+PAGE = FOLDER.parent / "docs/models.md"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
 CONTROL = ("fixed", "randomize", "increment", "decrement")
 TITLE = 30  # pixels of a node's title, which lies above its position
@@ -198,6 +200,12 @@ class TestEach:
         form = {number: node for number, node in api(name).items() if not node["class_type"].startswith("FSampler")}
         assert not list(classes.unknown(form, classes.NEWEST))
         assert not list(classes.missing(form, classes.NEWEST))
+
+    def test_the_page_of_models_has_a_row_that_says_how_it_samples(self, name):
+        (row,) = (
+            line for line in PAGE.read_text(encoding="utf-8").splitlines() if f"`{name}`" in line and line[0] == "|"
+        )
+        assert f"| {', '.join(cards.facts(api(name)))}" in row
 
     def test_it_reports_and_the_report_waits_for_the_run(self, name):
         reports = [node for node in api(name).values() if node["class_type"] == "FSamplerReport"]
