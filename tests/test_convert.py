@@ -173,6 +173,15 @@ WORKFLOWS = {
         loader(2),
         node(3, "DualModelGuider", {"model_negative": (MODEL, (2, 0)), "model": (MODEL, (1, 0))}, ("GUIDER",)),
     ),
+    "two models in turn": workflow(
+        loader(),
+        loader(2),
+        node(3, "WanMoeKSampler", {f"model_{end}_noise": (MODEL, (at, 0)) for at, end in ((1, "high"), (2, "low"))})
+        | {"outputs": [{"name": LATENT, "type": LATENT, "links": None}]},
+    ),
+    "two models of an unknown node": workflow(
+        loader(), loader(2), node(3, "Mystery", {"a": (MODEL, (1, 0)), "b": (MODEL, (2, 0))}, (LATENT,))
+    ),
     "reroute": workflow(loader(), node(2, "Reroute", {"": ("*", (1, 0))}, (MODEL,)), ksampler(3, (2, 0))),
     "native reroute": plain()
     | {"extra": {"reroutes": [{"id": 1, "pos": [1, 2], "linkIds": [1]}], "linkExtensions": [{"id": 1, "parentId": 1}]}},
@@ -240,7 +249,9 @@ def test_it_converts_to_a_sound_workflow_once_and_reverts_exactly(name, style):
     outcome = convert.convert(form, BALANCED, style, update=False)
     assert outcome.changed and not outcome.untouched
     assert not problems(form)
-    skipped = [skipping(graph, node_) for _, graph in graphs(form) for node_ in graph["nodes"] if samples(node_)]
+    skipped = [
+        one for _, graph in graphs(form) for node_ in graph["nodes"] if samples(node_) for one in skipping(graph, node_)
+    ]
     assert skipped and all(skipped)
     assert len(outcome.changed) == len(skipped)
     for (_, now), (_, before) in zip(graphs(form), graphs(original), strict=True):
@@ -267,15 +278,19 @@ IDS = {"sampling", "loading"}  # of subgraphs
 
 
 def skipping(form, node_):
-    """Is it one of ours, or does its model (the one so named) come from a FSamplerModel in its own mode?"""
+    """Is it one of ours, or does each of its models come from a FSamplerModel in its own mode? The one that is named
+    "model" is enough."""
     if node_["type"].startswith("FSampler"):
-        return True
+        return [True]
     slots = [slot for slot in node_["inputs"] if slot["type"] == MODEL]
-    slot = next((slot for slot in slots if slot["name"] == "model"), slots[0])
-    source = next(n for n in form["nodes"] if n["id"] == links(form)[slot["link"]]["origin_id"])
-    return (
+    sources = [
+        next(n for n in form["nodes"] if n["id"] == links(form)[slot["link"]]["origin_id"])
+        for slot in [slot for slot in slots if slot["name"] == "model"] or slots
+    ]
+    return [
         source["type"] == "FSamplerModel" and source["mode"] == node_["mode"] and source["widgets_values"] == BALANCED
-    )
+        for source in sources
+    ]
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -510,6 +525,16 @@ SKIPPING = {
         node(3, "FSamplerSampler", {"sampler": ("SAMPLER", None)}, ("SAMPLER", "R")),
         guided(4, (2, 0), (3, 0)),
     ),
+    "by our own solver": workflow(
+        loader(), guider(2, (1, 0)), node(3, "FSamplerSolver", {}, ("SAMPLER", "R")), guided(4, (2, 0), (3, 0))
+    ),
+    "by the model in its pipe": workflow(
+        loader(),
+        node(2, "FSamplerModel", {"model": (MODEL, (1, 0))}, (MODEL, "FSAMPLER_REPORT")),
+        node(3, "ToBasicPipe", {"model": (MODEL, (2, 0))}, ("BASIC_PIPE",)),
+        node(4, "BasicPipeToDetailerPipe", {"basic_pipe": ("BASIC_PIPE", (3, 0))}, ("DETAILER_PIPE",)),
+        node(5, "FaceDetailerPipe", {"detailer_pipe": ("DETAILER_PIPE", (4, 0))}, ("IMAGE",)),
+    ),
 }
 
 
@@ -532,7 +557,13 @@ def dangling():
 UNPLACEABLE = {
     "nothing is connected": workflow(loader(), guider(2, None)),
     "leads nowhere": dangling(),
-    "no MODEL": workflow(node(1, "WanVideoSampler", {"model": ("WANVIDEOMODEL", None)}, (LATENT,))),
+    "it takes no MODEL": workflow(node(1, "MySampler", {"model": ("MYMODEL", None)}, (LATENT,))),
+    "its own cache: set it there": workflow(node(1, "WanVideoSampler", {"model": ("WANVIDEOMODEL", None)}, (LATENT,))),
+    "put FSampler (model) before the node that makes that": workflow(
+        loader(),
+        node(2, "ToBasicPipe", {"model": (MODEL, (1, 0))}, ("BASIC_PIPE",)),
+        node(3, "ImpactKSamplerBasicPipe", {"basic_pipe": ("BASIC_PIPE", (2, 0))}, ("BASIC_PIPE", LATENT, "VAE")),
+    ),
     "takes no MODEL": workflow(node(1, "MyGuider", {}, ("GUIDER",)), guided(2, (1, 0))),
     "nothing in the file feeds": workflow(guided(2, None)),
     "group node": workflow(

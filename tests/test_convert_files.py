@@ -8,11 +8,12 @@ import os
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from comfyui_fsampler.fsampler import DEFAULT_MODE
 from comfyui_fsampler.tools import cli
-from comfyui_fsampler.tools.convert import api, convert
+from comfyui_fsampler.tools.convert import api, convert, packs
 from comfyui_fsampler.tools.convert.read import parse
 from comfyui_fsampler.tools.convert.widgets import widget_values
 from PIL import Image
@@ -130,7 +131,9 @@ def test_revert_of_a_prompt_bridges_what_was_connected_since():
             {"class_type": "KSampler", "inputs": {"model": ["404", 0]}},
             "nothing is connected to its input 'model'",
         ),
-        ("20", {"class_type": "WanVideoSampler", "inputs": {"model": ["4", 0]}}, "known by name"),
+        ("20", {"class_type": "WanVideoSampler", "inputs": {"model": ["4", 0]}}, "its own cache: set it there"),
+        ("20", {"class_type": "FaceDetailerPipe", "inputs": {"detailer_pipe": ["4", 0]}}, "input 'detailer_pipe'; put"),
+        ("20", {"class_type": "MySampler", "inputs": {"model": ["4", 0]}}, "known by name"),
         ("20", {"class_type": "MyGuider", "inputs": {"model": ["4", 0]}}, "known by name"),
     ],
 )
@@ -139,6 +142,36 @@ def test_a_sampler_of_a_prompt_that_cannot_be_placed_is_named(number, node, why)
     (line,) = api.convert(form, BALANCED, "model", update=False).untouched
     assert why in line and f"{node['class_type']} {number}" in line
     assert form[number] == node
+
+
+@pytest.mark.parametrize("kind", packs.SAMPLERS)
+def test_every_model_of_a_sampler_that_is_known_by_name(kind):
+    form = {
+        "1": {"class_type": "Loader", "inputs": {}},
+        "2": {"class_type": kind, "inputs": {name: ["1", 0] for name in packs.SAMPLERS[kind]}},
+    }
+    before = copy.deepcopy(form)
+    assert len(api.convert(form, BALANCED, "model", update=False).changed) == len(packs.SAMPLERS[kind])
+    for name in packs.SAMPLERS[kind]:
+        source = form[form["2"]["inputs"][name][0]]
+        assert source["class_type"] == "FSamplerModel" and source["inputs"]["model"] == ["1", 0]
+    api.revert(form)
+    assert form == before
+
+
+def test_samplers_of_two_models_get_both():
+    assert packs.SAMPLERS["WanMoeKSampler"] == ["model_high_noise", "model_low_noise"]
+    assert packs.SAMPLERS["DualModelGuider"] == ["model"]
+
+
+def test_every_entry_about_a_pack_has_a_source():
+    entries = json.loads(Path(packs.__file__).with_name("packs.json").read_text())
+    kinds = ("samplers", "carried", "carriers", "own_loop", "caches")
+    named = [kind for entry in entries for key in kinds for kind in entry.get(key, ())]
+    assert len(named) == len(set(named))
+    for entry in entries:
+        assert entry["pack"] and len(entry["source"]) > 20
+        assert set(entry) <= {"pack", "source", "words", *kinds} and ("words" in entry) == ("own_loop" in entry)
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -152,11 +185,16 @@ def test_a_sampler_of_a_prompt_that_skips_already_is_left_alone(style):
         "6": {"class_type": "SamplerCustomAdvanced", "inputs": {"guider": ["5", 0], "sampler": ["7", 0]}},
         "7": {"class_type": "FSamplerSampler", "inputs": {"mode": "fast"}},
         "8": {"class_type": "FSamplerKSampler", "inputs": {"model": ["4", 0], "mode": "off"}},
+        "9": {"class_type": "CFGGuider", "inputs": {"model": ["4", 0]}},
+        "10": {"class_type": "SamplerCustomAdvanced", "inputs": {"guider": ["9", 0], "sampler": ["11", 0]}},
+        "11": {"class_type": "FSamplerSolver", "inputs": {"mode": "fast"}},
+        "12": {"class_type": "ToBasicPipe", "inputs": {"model": ["2", 0]}},
+        "13": {"class_type": "ImpactKSamplerBasicPipe", "inputs": {"basic_pipe": ["12", 0]}},
     }
     before = copy.deepcopy(form)
     outcome = api.convert(form, FAST, style, update=True)
     assert form == before
-    assert len(outcome.already) == 3 and not outcome.changed and not outcome.untouched
+    assert len(outcome.already) == 5 and not outcome.changed and not outcome.untouched
 
 
 # -- the command -------------------------------------------------------------------------------------------------------

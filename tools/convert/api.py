@@ -1,7 +1,7 @@
 """FSampler put into a prompt, which is a workflow in API format, and taken out again.
 
 A prompt is ``{node id: {"class_type", "inputs", "_meta"}}``; an input that is connected holds ``[node id, output]``. It
-does not tell the types of inputs and outputs, so samplers and their MODEL inputs are known by name (``known``).
+does not tell the types of inputs and outputs, so samplers and their MODEL inputs are known by name (``packs``).
 """
 
 import itertools
@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from .behind import Behind
-from .known import KSAMPLERS, MARK, MODEL_NODE, MODEL_TITLE, OURS, SAMPLERS, is_mark, sounds_like_sampler
+from .known import KSAMPLERS, MARK, MODEL_NODE, MODEL_TITLE, OURS, is_mark, sounds_like_sampler
 from .links import Prompt, is_link, kind_of, nodes
 from .outcome import Outcome, name_of
+from .packs import CARRIED, SAMPLERS, aside
 from .widgets import WIDGETS, said
 
 
@@ -32,20 +33,26 @@ def convert(prompt: Prompt, values: list[str], style: str, update: bool) -> Outc
         elif kind in OURS:
             outcome.already.append(f"{name}: skips already")
         elif kind in SAMPLERS:
-            source = inputs.get(SAMPLERS[kind])
-            skipping = behind.because(number, source)
-            if skipping:
-                outcome.already.append(f"{name}: skips already, because of {_label(prompt, skipping)}")
-            elif not is_link(source, prompt):
-                outcome.untouched.append(f"{name}: nothing is connected to its input {SAMPLERS[kind]!r}")
-            elif style == "ksampler" and kind in KSAMPLERS:
-                _replace(node, widgets)
-                outcome.changed.append(f"{name}: now {node['class_type']}, mode {said(values)}")
-            else:
-                new, start = next(free), _label(prompt, str(source[0]))
-                _insert(prompt, new, node, widgets)
-                behind.add(new, number)
-                outcome.changed.append(f"{MODEL_NODE} {new} between {start} and {name}, mode {said(values)}")
+            for key in SAMPLERS[kind]:
+                source = inputs.get(key)
+                at = name if len(SAMPLERS[kind]) == 1 else f"{name} at {key!r}"
+                skipping = behind.because(number, source)
+                if skipping:
+                    outcome.already.append(f"{at}: skips already, because of {_label(prompt, skipping)}")
+                elif not is_link(source, prompt):
+                    outcome.untouched.append(f"{name}: nothing is connected to its input {key!r}")
+                elif style == "ksampler" and kind in KSAMPLERS:
+                    _replace(node, widgets)
+                    outcome.changed.append(f"{name}: now {node['class_type']}, mode {said(values)}")
+                else:
+                    new, start = next(free), _label(prompt, str(source[0]))
+                    _insert(prompt, new, inputs, key, widgets)
+                    behind.add(new, number)
+                    outcome.changed.append(f"{MODEL_NODE} {new} between {start} and {at}, mode {said(values)}")
+        elif kind in CARRIED and (skipping := behind.because(number, inputs.get(CARRIED[kind]))):
+            outcome.already.append(f"{name}: skips already, because of {_label(prompt, skipping)}")
+        elif why := aside(kind):
+            outcome.untouched.append(f"{name}: {why}")
         elif _might_sample(prompt, kind, inputs):
             outcome.untouched.append(f"{name}: not among the samplers whose MODEL input is known by name")
     return outcome
@@ -60,15 +67,14 @@ def _replace(node: dict[str, Any], widgets: dict[str, str]) -> None:
     node["_meta"] = _meta(node) | {MARK: mark}
 
 
-def _insert(prompt: Prompt, number: str, node: dict[str, Any], widgets: dict[str, str]) -> None:
-    """Put a FSampler (model) node with this id before the MODEL input of a sampler."""
-    key = SAMPLERS[node["class_type"]]
+def _insert(prompt: Prompt, number: str, inputs: dict[str, Any], key: str, widgets: dict[str, str]) -> None:
+    """Put a FSampler (model) node with this id before the MODEL input ``key`` of a sampler with these ``inputs``."""
     prompt[number] = {
-        "inputs": {"model": node["inputs"][key]} | widgets,
+        "inputs": {"model": inputs[key]} | widgets,
         "class_type": MODEL_NODE,
         "_meta": {"title": MODEL_TITLE, MARK: {}},
     }
-    node["inputs"][key] = [number, 0]
+    inputs[key] = [number, 0]
 
 
 def revert(prompt: Prompt) -> Outcome:

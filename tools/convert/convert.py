@@ -8,7 +8,7 @@ from .known import MARK, MODEL_NODE, OURS, is_mark
 from .outcome import Outcome
 from .place import Canvas
 from .replace import replace, replaceable, restore, set_values
-from .samplers import model_slot, skips_already, unplaceable
+from .samplers import carrying_slots, model_slots, skips_already, unplaceable
 from .trace import Tracer
 from .ui import INPUT, Graph, Node, graphs, inputs, label
 from .widgets import said
@@ -28,12 +28,22 @@ def convert(workflow: dict[str, Any], values: list[str], style: str, update: boo
         for node in list(graph.form["nodes"]):
             if node["type"] in tracer.subgraphs:
                 continue
+            name, slots = f"{label(node)}{graph.place}", model_slots(node)
             if update and _is_ours(node) and set_values(node, values):
-                outcome.changed.append(f"{label(node)}{graph.place}: mode {said(values)}")
-            elif node["type"] in OURS or model_slot(node) is not None or style == "ksampler" and replaceable(node):
-                _place(every, graph, canvas, ids, tracer, node, values, style, outcome)
+                outcome.changed.append(f"{name}: mode {said(values)}")
+            elif node["type"] in OURS:
+                outcome.already.append(f"{name}: skips already")
+            elif style == "ksampler" and replaceable(node) and not _skipping(graph, node, slots, tracer):
+                replace(graph, node, values)
+                outcome.changed.append(f"{name}: now {node['type']}, mode {said(values)}")
+            elif slots:
+                for slot in slots:
+                    at = name if len(slots) == 1 else f"{name} at {inputs(node)[slot].get('name')!r}"
+                    _place(every, graph, canvas, ids, tracer, node, slot, values, at, outcome)
+            elif skipping := _skipping(graph, node, carrying_slots(node), tracer):
+                outcome.already.append(f"{name}: skips already, because of {label(skipping)}")
             elif why := unplaceable(graph, node, tracer):
-                outcome.untouched.append(f"{label(node)}{graph.place}: {why}")
+                outcome.untouched.append(f"{name}: {why}")
     return outcome
 
 
@@ -44,24 +54,16 @@ def _place(
     ids: Ids,
     tracer: Tracer,
     node: Node,
+    slot: int,
     values: list[str],
-    style: str,
+    name: str,
     outcome: Outcome,
 ) -> None:
-    """Put FSampler before one node of ``graph``, if it can have it; what was done goes to ``outcome``."""
-    slot, name = model_slot(node), f"{label(node)}{graph.place}"
+    """Put FSampler before an input of a node, if it can have it; what was done to ``name`` goes to ``outcome``."""
     skipping = skips_already(graph, node, slot, tracer)
-    if skipping is node:
-        outcome.already.append(f"{name}: skips already")
-        return
     if skipping:
         outcome.already.append(f"{name}: skips already, because of {label(skipping)}")
         return
-    if style == "ksampler" and replaceable(node):
-        replace(graph, node, values)
-        outcome.changed.append(f"{name}: now {node['type']}, mode {said(values)}")
-        return
-    assert slot is not None  # there is a MODEL input wherever the node is neither ours nor replaceable
     link_id = inputs(node)[slot].get("link")
     source = None if link_id is None else graph.source(link_id)
     if source is None:
@@ -72,6 +74,12 @@ def _place(
     tracer.skips(graph, added)
     start = "the subgraph's input" if source[0] == INPUT else label(graph.nodes[source[0]])
     outcome.changed.append(f"{MODEL_NODE} {added['id']} between {start} and {name}, mode {said(values)}")
+
+
+def _skipping(graph: Graph, node: Node, slots: list[int], tracer: Tracer) -> Node | None:
+    """The FSampler node because of which a node skips already by one of these inputs, or None."""
+    found = (skips_already(graph, node, slot, tracer) for slot in slots)
+    return next(filter(None, found), None)
 
 
 def revert(workflow: dict[str, Any]) -> Outcome:

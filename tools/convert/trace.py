@@ -1,23 +1,32 @@
 """Where the value on a link comes from and goes to: through reroutes, patches and the borders of subgraphs."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from .known import MODEL_NODE, SAMPLER_NODES
+from .packs import CARRIERS
 from .spread import Spread
 from .ui import INPUT, OUTPUT, Graph, Node, get, inputs, outputs
 
 ANY = ("*", "", None)  # types of inputs that take any value
+CARRYING = {"MODEL": ("MODEL", *CARRIERS), "SAMPLER": ("SAMPLER",)}  # types of inputs through which a value passes
 OURS = {"MODEL": {MODEL_NODE}, "SAMPLER": SAMPLER_NODES}  # which nodes make a value of that type one that skips
+ASLEEP = (2, 4)  # the modes of nodes that are muted and bypassed
 Place = tuple[int, Any]  # a link: which of the graphs, and the link's id
 
 
 class Tracer:
-    """Follows values through all graphs of a workflow."""
+    """Follows values through all graphs of a workflow.
 
-    def __init__(self, graphs: Sequence[Graph]) -> None:
-        self.graphs = graphs
+    ``causes``: the classes of nodes that change a value of a type, such as those because of which it skips; ``awake``:
+    of these, not the ones that are muted or bypassed.
+    """
+
+    def __init__(
+        self, graphs: Sequence[Graph], causes: Mapping[str, Collection[str]] = OURS, awake: bool = False
+    ) -> None:
+        self.graphs, self.causes, self.awake = graphs, causes, awake
         self.number = {id(graph): number for number, graph in enumerate(graphs)}
         self.subgraphs = {graph.id: graph for graph in graphs if graph.name is not None}
         self.instances: dict[str, list[tuple[Graph, Node]]] = {}  # by the id of the subgraph
@@ -25,7 +34,7 @@ class Tracer:
         self.border: dict[
             tuple[int, int, Any], list[Any]
         ] = {}  # links at INPUT or OUTPUT of a graph, by the slot's name
-        self.behind = {kind: Spread[Place, Node](_Behind(self, kind)) for kind in OURS}
+        self.behind = {kind: Spread[Place, Node](_Behind(self, kind)) for kind in causes}
         for graph in graphs:
             self._read(graph)
         for graph in graphs:
@@ -51,13 +60,17 @@ class Tracer:
         return self.number[id(graph)], link_id
 
     def skips(self, graph: Graph, node: Node) -> None:
-        """Take note of a node, there already or new, because of which what is behind it skips (if it is such a one)."""
-        for kind, ours in OURS.items():
-            if node["type"] in ours:
+        """Take note of a node, there already or new, that is a cause for what is behind it (if it is such a one)."""
+        for kind in self.causes:
+            if self.is_cause(node, kind):
                 self.behind[kind].add((self.place(graph, one) for one in graph.leaving(node["id"])), node)
 
+    def is_cause(self, node: Node, kind: str) -> bool:
+        """Does this node change a value of this type?"""
+        return node["type"] in self.causes[kind] and not (self.awake and node.get("mode") in ASLEEP)
+
     def because(self, graph: Graph, link_id: Any, kind: str) -> Node | None:
-        """Our node that a value of this type has passed on its way to the link; None for a link that skips nothing."""
+        """The cause that a value of this type has passed on its way to the link, or None."""
         return None if link_id is None else self.behind[kind].because.get(self.place(graph, link_id))
 
     def ancestors(self, graph: Graph, link_id: Any, kind: str) -> Iterator[Node]:
@@ -111,7 +124,7 @@ class _Behind:
                 inner = tracer.number[id(tracer.subgraphs[node["type"]])]
                 for one in tracer.border.get((inner, INPUT, _key(slot.get("name"))), []):
                     yield inner, one
-            elif slot.get("type") in (self.kind, *ANY) and node["type"] not in OURS[self.kind]:
+            elif slot.get("type") in (*CARRYING[self.kind], *ANY) and not tracer.is_cause(node, self.kind):
                 if id(node) not in self.passed:
                     self.passed.add(id(node))
                     yield from (tracer.place(graph, one) for one in graph.leaving(node["id"]))
