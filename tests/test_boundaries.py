@@ -134,7 +134,9 @@ def test_importing_the_command_line_imports_neither_research_nor_torch():
 
 
 def test_importing_every_command_imports_neither_research_nor_nodes():
-    commands = ", ".join(f"comfyui_fsampler.tools.{name}.command" for name in ("convert", "queueing", "compare"))
+    commands = ", ".join(
+        f"comfyui_fsampler.tools.{name}.command" for name in ("convert", "queueing", "doctor", "compare")
+    )
     loaded = loaded_after(f"import {commands}")
     assert not {name.partition("/")[0] for name in loaded} & {"fsampler_research", "comfy", "nodes"}
     assert "comfyui_fsampler/nodes" not in loaded

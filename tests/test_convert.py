@@ -585,12 +585,12 @@ def test_what_cannot_be_placed_is_named_and_left_alone(why):
 
 
 @pytest.mark.parametrize(
-    "kind", ["KSamplerSelect", "SamplerEulerAncestral", "LTXVLatentUpsampler", "AddNoise", "ModelSave"]
+    "kind",
+    ["KSamplerSelect", "SamplerEulerAncestral", "LTXVLatentUpsampler", "AddNoise", "ModelSave", "FSamplerReport"],
 )
 def test_what_does_not_sample_is_not_mentioned(kind):
-    one = node(2, kind, {"model": (MODEL, (1, 0))} if kind in ("AddNoise", "ModelSave") else {}, (LATENT,))
-    if kind == "ModelSave":
-        one["outputs"] = []
+    gives = {"ModelSave": (), "FSamplerReport": ("STRING", "IMAGE")}.get(kind, (LATENT,))
+    one = node(2, kind, {"model": (MODEL, (1, 0))} if kind in ("AddNoise", "ModelSave") else {}, gives)
     outcome = convert.convert(workflow(loader(), one), BALANCED, "model", update=False)
     assert not outcome.lines()
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "record": ("fsampler_research.demo.record", "plan the demo model's calls from a run that is recorded"),
     "convert": (".convert.command", "put FSampler into a ComfyUI workflow file, or take it out again"),
     "queue": (".queueing.command", "run a workflow on ComfyUI servers, for every mode and seed"),
+    "doctor": (".doctor.command", "what is installed here and on a server, and which nodes of a file will skip"),
     "compare": (".compare.command", "a page that compares what fsampler queue has made"),
 }
 # Optional packages and what brings them; any other ImportError is a bug.

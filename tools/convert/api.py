@@ -26,7 +26,7 @@ def convert(prompt: Prompt, values: list[str], style: str, update: bool) -> Outc
     outcome = Outcome()
     widgets, behind, free = dict(zip(WIDGETS, values, strict=True)), Behind(prompt), _free_numbers(prompt)
     for number, node in list(nodes(prompt)):
-        kind, inputs, name = node["class_type"], node["inputs"], _label(prompt, number)
+        kind, inputs, name = node["class_type"], node["inputs"], label(prompt, number)
         if _mark(node) is not None and update and any(inputs.get(key) != value for key, value in widgets.items()):
             inputs.update(widgets)
             outcome.changed.append(f"{name}: mode {said(values)}")
@@ -38,22 +38,22 @@ def convert(prompt: Prompt, values: list[str], style: str, update: bool) -> Outc
                 at = name if len(SAMPLERS[kind]) == 1 else f"{name} at {key!r}"
                 skipping = behind.because(number, source)
                 if skipping:
-                    outcome.already.append(f"{at}: skips already, because of {_label(prompt, skipping)}")
+                    outcome.already.append(f"{at}: skips already, because of {label(prompt, skipping)}")
                 elif not is_link(source, prompt):
                     outcome.untouched.append(f"{name}: nothing is connected to its input {key!r}")
                 elif style == "ksampler" and kind in KSAMPLERS:
                     _replace(node, widgets)
                     outcome.changed.append(f"{name}: now {node['class_type']}, mode {said(values)}")
                 else:
-                    new, start = next(free), _label(prompt, str(source[0]))
+                    new, start = next(free), label(prompt, str(source[0]))
                     _insert(prompt, new, inputs, key, widgets)
                     behind.add(new, number)
                     outcome.changed.append(f"{MODEL_NODE} {new} between {start} and {at}, mode {said(values)}")
         elif kind in CARRIED and (skipping := behind.because(number, inputs.get(CARRIED[kind]))):
-            outcome.already.append(f"{name}: skips already, because of {_label(prompt, skipping)}")
+            outcome.already.append(f"{name}: skips already, because of {label(prompt, skipping)}")
         elif why := aside(kind):
             outcome.untouched.append(f"{name}: {why}")
-        elif _might_sample(prompt, kind, inputs):
+        elif might_sample(prompt, kind, inputs):
             outcome.untouched.append(f"{name}: not among the samplers whose MODEL input is known by name")
     return outcome
 
@@ -81,7 +81,7 @@ def revert(prompt: Prompt) -> Outcome:
     """Take out what ``convert`` put in, in place."""
     outcome, users = Outcome(), _users(prompt)
     for number, node in list(nodes(prompt)):
-        mark, name = _mark(node), _label(prompt, number)
+        mark, name = _mark(node), label(prompt, number)
         if mark is None:
             continue
         if node["class_type"] == MODEL_NODE:
@@ -127,7 +127,8 @@ def _meta(node: dict[str, Any]) -> dict[str, Any]:
     return node["_meta"] if isinstance(node.get("_meta"), dict) else {}
 
 
-def _label(prompt: Prompt, number: str) -> str:
+def label(prompt: Prompt, number: str) -> str:
+    """What to call a node in a message: its class and id, and the title if it says more."""
     kind = kind_of(prompt, number)
     return name_of(kind, number, _meta(prompt[number]).get("title") if kind else None)
 
@@ -138,9 +139,9 @@ def _free_numbers(prompt: Prompt) -> Iterator[str]:
     return map(str, itertools.count(max(numbers, default=0) + 1))
 
 
-def _might_sample(prompt: Prompt, kind: str, inputs: dict[str, Any]) -> bool:
+def might_sample(prompt: Prompt, kind: str, inputs: dict[str, Any]) -> bool:
     """Does an unknown node sound like a sampler? Not if its guider is a known one (SamplerCustomAdvanced)."""
-    if kind.startswith("FSampler") or not sounds_like_sampler(kind):
+    if not sounds_like_sampler(kind):
         return False
     if not any(is_link(value, prompt) for value in inputs.values()):
         return False

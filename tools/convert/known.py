@@ -12,6 +12,9 @@ MODEL_TITLE = "FSampler (model)"
 KSAMPLERS = {"KSampler": ("FSamplerKSampler", 7, 1), "KSamplerAdvanced": ("FSamplerKSamplerAdvanced", 10, 2)}
 OURS = {ours for ours, *_ in KSAMPLERS.values()} | {"FSampler", "FSamplerAdvanced"}  # nodes that skip by themselves
 
+# Where in the widget values of our nodes mode stands, in UI format, with custom_mode after it.
+MODE_AT = {MODEL_NODE: 0, "FSamplerSampler": 0, "FSamplerSolver": 3} | {ours: at for ours, at, _ in KSAMPLERS.values()}
+
 NOT_SAMPLERS = {"AddNoise"}  # gives LATENT from a MODEL, but only asks the model for its noise levels
 
 _SAMPLER = re.compile(r"(?i)(?<!up)(?<!down)(?<!re)sampler|guider|detailer")
@@ -26,5 +29,5 @@ def is_mark(mark: object, kind: str) -> TypeGuard[dict[str, Any]]:
 
 
 def sounds_like_sampler(name: str) -> bool:
-    """Would a person take a node of this class name for one that samples?"""
-    return bool(_SAMPLER.search(name)) and not _PARTS.search(name)
+    """Would a person take a node of this class name for one that samples? Ours are known without it."""
+    return not name.startswith("FSampler") and bool(_SAMPLER.search(name)) and not _PARTS.search(name)

@@ -38,10 +38,10 @@ class Server:
 
     def check(self, kinds: Iterable[str]) -> None:
         """Raise ``Gone`` if its ComfyUI is too old, or has no nodes of these classes."""
-        version = self._json(SystemStats, "GET", "system_stats").system.comfyui_version
+        version = self.read(SystemStats, "system_stats").system.comfyui_version
         if version_of(version) < OLDEST:
             raise Gone(f"runs ComfyUI {cut(version, 40)}; expected {'.'.join(map(str, OLDEST))} or newer")
-        missing = [kind for kind in kinds if kind not in self._json(ObjectInfo, "GET", f"object_info/{kind}").root]
+        missing = [kind for kind in kinds if kind not in self.read(ObjectInfo, f"object_info/{kind}").root]
         if missing:
             raise Gone(
                 f"ComfyUI {cut(version, 40)} there has no node {', '.join(missing)}; expected this pack, up to date"
@@ -60,11 +60,11 @@ class Server:
 
     def history(self, prompt_id: str) -> Entry | None:
         """The history's entry of a prompt that has ended, else None."""
-        return self._json(History, "GET", f"history/{prompt_id}").root.get(prompt_id)
+        return self.read(History, f"history/{prompt_id}").root.get(prompt_id)
 
     def place(self, prompt_id: str) -> str | None:
         """``running``, ``pending``, or None for a prompt that is not in its queue (any more)."""
-        queue = self._json(QueueState, "GET", "queue")
+        queue = self.read(QueueState, "queue")
         for place, items in (("running", queue.queue_running), ("pending", queue.queue_pending)):
             if any(item[1] == prompt_id for item in items):
                 return place
@@ -88,6 +88,10 @@ class Server:
             for piece in reply.pieces:
                 sink.write(piece)
             return True
+
+    def read(self, kind: type[Kind], path: str) -> Kind:
+        """The record that the server answers when it is asked for a path."""
+        return self._json(kind, "GET", path)
 
     def _json(
         self, kind: type[Kind], method: str, path: str, body: bytes | None = None, accept: tuple[int, ...] = (200,)
