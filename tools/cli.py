@@ -1,12 +1,13 @@
 """The console script ``fsampler``: finds the command, runs it, turns what can go wrong into one line and an exit code.
 
-A command is a module with ``add_arguments(parser)`` and ``run(args)``, which returns the text to print at the end; only
-the one asked for is imported. To add a command, add a line to ``COMMANDS``. Exit codes: 0 done, 2 bad input, 130
-interrupted.
+A command is a module with ``EXAMPLE``, a command line to copy, ``add_arguments(parser)`` and ``run(args)``, which
+returns the text to print at the end; only the one asked for is imported. To add a command, add a line to ``COMMANDS``.
+Exit codes: 0 done, 2 bad input, 130 interrupted.
 """
 
 import argparse
 import importlib
+import shutil
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -33,6 +34,17 @@ REMEDIES = {
 }
 
 
+EXAMPLE = "fsampler convert portrait.json --mode balanced"
+WIDEST = 80  # columns
+
+
+class Layout(argparse.ArgumentDefaultsHelpFormatter):
+    """Help with the defaults, in 80 columns or as many as the terminal has if those are less."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=min(WIDEST, shutil.get_terminal_size().columns) - 2)
+
+
 class Parser(argparse.ArgumentParser):
     """Argparse that raises ValueError where it would exit, so that ``main`` reports every complaint in one way."""
 
@@ -42,17 +54,21 @@ class Parser(argparse.ArgumentParser):
 
 def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, ModuleType]:
     """The parsed arguments, and the module that runs them. Raises ValueError for bad arguments."""
-    parser = Parser(prog="fsampler", description="Faster diffusion sampling: skip model calls, predict them instead.")
+    parser = Parser(
+        prog="fsampler",
+        description="Faster diffusion sampling: skip model calls, predict them instead.",
+        epilog=f"example: {EXAMPLE}",
+        formatter_class=Layout,
+    )
     parser.add_argument("--version", action="version", version=f"fsampler {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     module = None
     for name, (path, summary) in COMMANDS.items():
-        command = commands.add_parser(
-            name, help=summary, description=summary, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-        )
+        command = commands.add_parser(name, help=summary, description=summary, formatter_class=Layout)
         if name in argv[:1]:
             module = importlib.import_module(path, __package__)
             module.add_arguments(command)
+            command.epilog = f"example: {module.EXAMPLE}"
     args = parser.parse_args(argv)
     if module is None:
         parser.error(f"expected the command first, one of {', '.join(COMMANDS)}")

@@ -21,6 +21,7 @@ import sys
 import torch
 from comfyui_fsampler.fsampler import Config, begin, probe
 from comfyui_fsampler.samplers import SOLVERS
+from comfyui_fsampler.tools.bar import progress
 
 from ..demo import comfyui
 
@@ -148,7 +149,8 @@ def main(argv=None):
     parser.add_argument("--against", type=pathlib.Path, metavar="FILE", help="compare with hashes written before")
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
-    hashes = {name: digest(arguments) for name, arguments in cases(solvers())}
+    every = list(cases(solvers()))
+    hashes = {name: digest(arguments) for name, arguments in progress(every, len(every), "runs")}
     text = json.dumps(hashes, indent=0)
     sys.stdout.write(f"{len(hashes)} runs, {hashlib.sha256(text.encode()).hexdigest()[:16]}\n")
     if args.save:

@@ -15,7 +15,7 @@ import torch
 from comfyui_fsampler.fsampler import PRESETS, Config, SkippingDenoiser
 from comfyui_fsampler.fsampler.knowledge import Knowledge
 from comfyui_fsampler.samplers import SOLVERS
-from tqdm import tqdm
+from comfyui_fsampler.tools.bar import progress
 
 from ..demo.problem import Denoiser, load_network, start
 from ..demo.schedules import sigmas_for
@@ -77,7 +77,7 @@ def main(argv=None):
     cells = [
         (column, jump, at, image) for column in COLUMNS for jump in JUMPS for at in AT for image in range(args.count)
     ]
-    for column, jump, at, image in tqdm(cells, disable=None):
+    for column, jump, at, image in progress(cells, len(cells), "cells"):
         full, _ = run(network, column, jump, at, None, image, args.seed, True)
         for mode in MODES:
             for foreseen in (True, False):

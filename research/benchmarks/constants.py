@@ -30,8 +30,8 @@ from comfyui_fsampler import fsampler as engine
 from comfyui_fsampler.fsampler import PRESETS, sample
 from comfyui_fsampler.fsampler.paper import AdaptiveGate
 from comfyui_fsampler.samplers import SOLVERS
+from comfyui_fsampler.tools.bar import Bar
 from torch import Tensor
-from tqdm import tqdm
 
 from ..demo.mixture import mixture
 from ..demo.problem import Denoiser, load_network, start
@@ -600,9 +600,9 @@ def measure(
     if not left:
         return figures
     lab = Lab(count)
-    with tqdm(total=sum(2 * len(constant.cases()) for constant in left), unit="run", smoothing=0.02) as bar:
+    with Bar("runs", sum(2 * len(constant.cases()) for constant in left)) as bar:
         for constant in left:
-            bar.set_postfix_str(constant.name)
+            bar.set_description(constant.name)
             found: dict[str, list[Effect]] = {}
             for value in constant.values():
                 effects = found.setdefault(plain(value), [])

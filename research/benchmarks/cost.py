@@ -21,6 +21,7 @@ import time
 import torch
 from comfyui_fsampler.fsampler import Config, SkippingDenoiser, sample
 from comfyui_fsampler.samplers import SOLVERS
+from comfyui_fsampler.tools.bar import progress
 
 from .live_bytes import LiveBytes
 from .markdown import rows
@@ -102,7 +103,7 @@ def _wait(x):
 def _timed(device):
     """The first table."""
     body = []
-    for name, shape in LATENTS.items():
+    for name, shape in progress(LATENTS.items(), len(LATENTS), "latents timed"):
         took = milliseconds(torch.randn(shape, device=device), torch.linspace(1, 0, STEPS + 1))
         shares = [f"{took[kind]:.2f} ms ({took[kind] / took['pass']:.0f} passes)" for kind in KINDS]
         body.append([f"{name}, {'x'.join(map(str, shape))}", *shares, f"{took['pass']:.2f} ms"])
@@ -117,7 +118,8 @@ def _models():
 def _counted():
     """The second table."""
     x, sigmas, body = torch.randn(LATENTS["FLUX 1024x1024"]), torch.linspace(1, 0, STEPS + 1), []
-    for name, model in _models().items():
+    models = _models()
+    for name, model in progress(models.items(), len(models), "models counted"):
         found = [dearest(model, kind) for kind in KINDS]
         body.append([name, *map(moves, found), *map(len, found), f"{extra_latents(x, sigmas, model):.1f}"])
     header = ["latents read and written by one SKIP", "by one REAL step", "operations of a SKIP", "of a REAL step"]
@@ -126,8 +128,8 @@ def _counted():
 
 def _lines():
     """The lines of the engine that move latents, in the dearest evaluations."""
-    parts = []
-    for name, model in _models().items():
+    parts, models = [], _models()
+    for name, model in progress(models.items(), len(models), "models counted"):
         for kind in KINDS:
             operations = dearest(model, kind)
             total = ["all", "", *(sum(getattr(each, way) for each in operations) for way in ("reads", "writes"))]

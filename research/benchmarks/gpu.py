@@ -21,6 +21,7 @@ from comfyui_fsampler.fsampler import Config
 from comfyui_fsampler.fsampler.report import REAL, SKIP
 from comfyui_fsampler.fsampler.run import begin
 from comfyui_fsampler.samplers import SOLVERS
+from comfyui_fsampler.tools.bar import progress
 
 from .cost import LiveBytes
 from .giants import NETWORKS, SIZES
@@ -263,7 +264,7 @@ def measure_model(name, size, device, chosen, steps, repeat):
     network = NETWORKS[name](size, **kind).requires_grad_(False)
     x, text = torch.randn(size.latent, device=device), torch.randn(1, *size.text, **kind)
     sigmas, figures = torch.linspace(1, 0, steps + 1), {}
-    for variant in chosen:
+    for variant in progress(chosen, len(chosen), f"variants of {name}"):
         ready = variants(device)[variant](network, x.to(text.dtype), torch.ones(1, device=device), text)
         figures[variant] = measure(denoiser(ready, text), x, sigmas, repeat)
         del ready

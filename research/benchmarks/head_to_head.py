@@ -13,7 +13,7 @@ import pathlib
 import shlex
 import sys
 
-from tqdm import tqdm
+from comfyui_fsampler.tools.bar import Bar
 
 from ..demo.comfyui import checkout
 from ..demo.problem import WEIGHTS
@@ -91,7 +91,7 @@ def run(args, cells, conditions, results):
             sys.stderr.write(f"${variable} is left out: ComfyUI could not load it ({args.out / 'worker.log'})\n")
         results.facts({"comfyui": worker.there["comfyui"]})
         todo = play.pending(cells, conditions, results, points, worker.there["packs"], again)
-        with tqdm(total=len(todo), unit="run", smoothing=0.05) as bar:
+        with Bar("runs", len(todo)) as bar:
             play.play(todo, worker, results, bar)
 
 

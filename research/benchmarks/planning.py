@@ -10,6 +10,7 @@ import torch
 from comfyui_fsampler.fsampler import Config, begin, probe
 from comfyui_fsampler.fsampler.policies import Decision, Policy, Situation
 from comfyui_fsampler.samplers import SOLVERS
+from comfyui_fsampler.tools.bar import progress
 
 from .live_bytes import LiveBytes
 
@@ -100,7 +101,7 @@ def planning() -> list[list[str]]:
     """A row a case: its name, and at each number of ``STEPS`` the CPU time and the most memory of its decisions."""
     found = []
     metered(CASES[0], STEPS[0], CpuTime())  # what runs first loads code
-    for case in CASES:
+    for case in progress(CASES, len(CASES), "kinds of runs"):
         cells = []
         for steps in STEPS:
             clock, memory = CpuTime(), LiveBytes()

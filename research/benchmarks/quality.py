@@ -14,7 +14,7 @@ import sys
 
 import torch
 from comfyui_fsampler.fsampler import PRESETS
-from tqdm import tqdm
+from comfyui_fsampler.tools.bar import progress
 
 from ..demo.model import IMAGE_SIZE
 from ..demo.problem import WEIGHTS, load_network
@@ -192,7 +192,8 @@ def main(argv=None):
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
     bench, kept = Bench(args.count, args.seed, load_network(args.weights)), {}
-    for name in tqdm(args.parts or list(PARTS), unit="part"):
+    parts = args.parts or list(PARTS)
+    for name in progress(parts, len(parts), "parts"):
         text, kept[name] = PARTS[name](bench)
         summary = PARTS[name].__doc__
         sys.stdout.write(f"\n{name}: {summary} {args.count} images of {IMAGE_SIZE}x{IMAGE_SIZE}.\n\n{text}")

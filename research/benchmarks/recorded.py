@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from comfyui_fsampler.fsampler import sample
 from comfyui_fsampler.fsampler.recorded_plans import WORTH_IT, expected, planned
-from tqdm import tqdm
+from comfyui_fsampler.tools.bar import Bar
 
 from .markdown import rows
 from .steering import matrix
@@ -137,12 +137,12 @@ def main(argv=None):
     shares = [int(share.rstrip("%")) / 100 for share in args.shares.split(",")]
     torch.set_num_threads(1)
     cells, found = chosen(args.half, args.cells, args.steps), []
-    for cell in tqdm(cells, unit="cell", disable=None):
-        rows_of_cell = [*measured(cell, shares, args.recorded, args.images, args.seed)]
-        tqdm.write(
-            f"{cell.name}: {', '.join(f'{row.calls} calls {row.gain:+.1f} dB' for row in rows_of_cell)}", sys.stderr
-        )
-        found += rows_of_cell
+    with Bar("cells", len(cells)) as bar:
+        for cell in cells:
+            rows_of_cell = [*measured(cell, shares, args.recorded, args.images, args.seed)]
+            bar.say(f"{cell.name}: {', '.join(f'{row.calls} calls {row.gain:+.1f} dB' for row in rows_of_cell)}")
+            found += rows_of_cell
+            bar.update()
     sys.stdout.write(f"{len(cells)} cells, half {args.half}, {args.recorded} images recorded, {args.images} others\n\n")
     sys.stdout.write(page(found))
 

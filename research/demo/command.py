@@ -8,8 +8,8 @@ import torch
 from comfyui_fsampler import __version__
 from comfyui_fsampler.fsampler.chart import draw
 from comfyui_fsampler.samplers import SOLVERS
+from comfyui_fsampler.tools.bar import Bar
 from comfyui_fsampler.tools.files import check_directory, write_files
-from tqdm import tqdm
 
 from .compare import compare
 from .pictures import sheet
@@ -17,6 +17,7 @@ from .problem import fingerprint, load_network
 from .schedules import PREDICTIONS, SCHEDULES
 from .settings import Settings
 
+EXAMPLE = "fsampler demo --sampler dpmpp_2m --steps 30 --mode balanced fast"
 FILES = ("demo.png", "steps.png", "demo.json")
 
 
@@ -52,7 +53,7 @@ def run(args):
     out = check_directory(args.out, FILES)
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
-    with tqdm(unit="call", disable=None, leave=False) as bar:
+    with Bar("model calls") as bar:
         runs = compare(settings, network, bar)
     charted = [run.report for run in runs if run.mode != "off" and not run.mode.startswith("fewer:")]
     contents = (png(sheet(runs, settings)), png(draw(charted or [runs[0].report])), to_json(runs, settings))

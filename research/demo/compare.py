@@ -38,7 +38,7 @@ class Run:
 
 
 def compare(settings, network, bar):
-    """Every ``Run`` in order, the full one first; ``bar`` is a tqdm bar that counts model calls.
+    """Every ``Run`` in order, the full one first; ``bar`` is a ``Bar`` that counts model calls.
 
     Raises FloatingPointError when the model's output is not finite.
     """

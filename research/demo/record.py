@@ -13,6 +13,7 @@ from .problem import Denoiser, load_network, start
 from .schedules import PREDICTIONS, SCHEDULES
 from .settings import Settings
 
+EXAMPLE = "fsampler record --steps 20 --calls 8 --out out/plan"
 CHART, PLAN = "plan.png", "plan.txt"
 
 

@@ -12,8 +12,8 @@ import pathlib
 import time
 
 import torch
+from comfyui_fsampler.tools.bar import Bar
 from safetensors.torch import save_file
-from tqdm import trange
 
 from .data import dataset
 from .model import UNCONDITIONAL
@@ -63,8 +63,8 @@ def main(argv=None):
     average = copy.deepcopy(network).requires_grad_(False)
     optimizer = torch.optim.AdamW(network.parameters(), lr=args.lr, betas=(0.9, 0.99), weight_decay=0.01)
     started, running = time.time(), None
-    with trange(args.steps, mininterval=10) as bar:
-        for step in bar:
+    with Bar("steps", args.steps) as bar:
+        for step in range(args.steps):
             index = torch.randint(len(images), (args.batch,), generator=generator)
             loss = loss_at(network, images[index].float().to(device), labels[index].to(device), generator)
             for group in optimizer.param_groups:
@@ -78,13 +78,14 @@ def main(argv=None):
                 torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
             running = loss.item() if running is None else 0.98 * running + 0.02 * loss.item()
             if step % 50 == 0:
-                bar.set_postfix(loss=f"{running:.4f}")
+                bar.set_description(f"loss {running:.4f}")
             if (step + 1) % args.save_every == 0 or step + 1 == args.steps:
                 weights = {name: value.half().contiguous().cpu() for name, value in average.state_dict().items()}
                 minutes = (time.time() - started) / 60
                 note = {"network": args.network, "steps": str(step + 1)}
                 note |= {"loss": f"{running:.4f}", "minutes": f"{minutes:.0f}"}
                 save_file(weights, args.out, metadata=note)
+            bar.update()
 
 
 if __name__ == "__main__":

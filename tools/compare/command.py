@@ -16,6 +16,7 @@ from .page import page
 
 Cell = str | float | None
 Line = dict[str, Cell]  # a row of report.csv, by _FIELDS
+EXAMPLE = "fsampler compare out/queue/portrait"
 LONGEST_MODE = 60  # characters, in the summary
 FILES = ("report.html", "report.json", "report.csv")
 _FIELDS = (
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> str:
         why = "" if full else f", for lack of runs of mode {FULL}"
         why += "".join(f"; {remark}" for remark in remarks[:3])
         raise ValueError(f"nothing to compare in {str(args.folder)!r}{why}; expected a mode beside the full run")
-    compared = list(progress(pairs(modes, jobs, remarks), count(jobs), "pictures"))
+    compared = list(progress(pairs(modes, jobs, remarks), count(jobs), "pictures", few=20))
     compared.sort(key=lambda pair: (pair.seed, order.get(pair.mode, len(order))))
     if not compared:
         remarks.append("there are no pictures of the same node in two modes; only calls and seconds are compared")

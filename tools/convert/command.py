@@ -11,6 +11,7 @@ from .read import read
 from .widgets import widget_values
 from .write import default_out, to_text, write
 
+EXAMPLE = "fsampler convert portrait.json --mode calls:50% -o faster.json"
 STYLES = ("model", "ksampler")
 
 

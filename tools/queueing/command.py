@@ -15,6 +15,7 @@ from .prompt import read_prompt, seeds_in, set_value
 from .secret import NAME, Secret
 from .store import AGAIN, Store
 
+EXAMPLE = "fsampler queue portrait.json --modes off,fast --seeds 1-8"
 MODES = "off,balanced,fast"
 TIMEOUT = 600.0  # seconds
 

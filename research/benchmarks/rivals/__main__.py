@@ -16,7 +16,7 @@ import sys
 
 import torch
 from comfyui_fsampler.fsampler import Config
-from tqdm import tqdm
+from comfyui_fsampler.tools.bar import progress
 
 from ..steering import matrix
 from ..steering.problem import SIZE, network
@@ -89,7 +89,7 @@ def main(argv=None):
     if not args.report:
         torch.set_num_threads(1)
         now = engine()
-        for cell in tqdm(cells, unit="cell"):
+        for cell in progress(cells, len(cells), "cells"):
             every = [(mode, name) for mode in modes for name in entries.taking_part(cell.sampler, args.search)]
             named = {**label, "cell": cell.name}
             missing = [run for run in every if results.get({**named, "mode": run[0], "rival": run[1]}) is None]

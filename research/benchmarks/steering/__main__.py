@@ -16,7 +16,7 @@ import pathlib
 import sys
 
 from comfyui_fsampler.fsampler import PRESETS, Config
-from tqdm import tqdm
+from comfyui_fsampler.tools.bar import progress
 
 from ...demo.comfyui import checkout
 from ..versus.play import engine
@@ -90,11 +90,9 @@ def run(cells, modes, args, images, results):
         missing = [mode for mode in modes if results.get({**label, "mode": mode}) is None]
         todo += [(cell, missing, images, args.seed, args.cache, not args.untold)] if missing else []
     now = engine()
-    with tqdm(total=len(todo), unit="cell", smoothing=0.1) as bar:
-        for rows in measured(todo, args.jobs):
-            for row in rows:
-                results.add({**row, "engine": now})
-            bar.update()
+    for rows in progress(measured(todo, args.jobs), len(todo), "cells"):
+        for row in rows:
+            results.add({**row, "engine": now})
 
 
 def main(argv=None):
