@@ -291,7 +291,9 @@ def classes(offer=OLD_LIST, **more):
     """What /object_info says of a ComfyUI with this pack."""
     found = {kind: {"python_module": MODULE} for kind in there.NODES}
     core = {"python_module": "nodes", "input": {"required": {"sampler_name": offer}}}
-    return found | {"KSampler": core, "EasyCache": {"python_module": "comfy_extras.nodes_easycache"}} | more
+    others = {"EasyCache": "comfy_extras.nodes_easycache", "PreviewAny": "comfy_extras.nodes_preview_any"}
+    found |= {kind: {"python_module": module} for kind, module in others.items()}
+    return found | {"KSampler": core} | more
 
 
 def server(version=__version__, nodes=None, **odd):

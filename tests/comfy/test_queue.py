@@ -332,7 +332,8 @@ def test_out_of_disk_says_so_and_goes_on_when_there_is_room(queue, server):
 @pytest.mark.skipif(not os.environ.get("FSAMPLER_MEASURE"), reason="FSAMPLER_MEASURE is not set")
 @pytest.mark.parametrize("kind, prompt", [("waiting", slow()), ("computing", graph(steps=100))])
 def test_measure_one_server_and_two(kind, prompt, queue, server, second, capsys):
-    """What docs/headless.md says: twelve full runs, three times each, the model loaded before; -s shows the figures.
+    """What docs/measurements.md, "Two servers against one", says: twelve full runs, three times each, the model loaded
+    before; -s shows the figures.
 
     One kind of run waits 0.1 s in each of 20 steps, as for a GPU of its own; the other has 100 steps on the CPU.
     """
