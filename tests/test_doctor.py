@@ -1,6 +1,9 @@
 """``fsampler doctor``: what it finds here, on a server that is a stand-in, and in files; text and JSON say the same."""
 
 import ast
+import contextlib
+import copy
+import dataclasses
 import json
 import os
 import subprocess
@@ -12,10 +15,13 @@ from comfyui_fsampler import __version__
 from comfyui_fsampler.tools import cli
 from comfyui_fsampler.tools.convert import api, convert
 from comfyui_fsampler.tools.convert.known import MODE_AT
+from comfyui_fsampler.tools.doctor import prompt as prompts
 from comfyui_fsampler.tools.doctor import there
+from comfyui_fsampler.tools.doctor import workflow as workflows
 from comfyui_fsampler.tools.doctor.samplers import BY_NAME, why_in_full
 from stub_server import Stub
 from test_convert import LATENT, MODEL, guided, guider, ksampler, loader, node, workflow
+from test_convert_files import JUNK, places
 
 ROOT = Path(__file__).resolve().parents[1]
 BALANCED = ["balanced", ""]
@@ -226,6 +232,22 @@ def test_what_convert_put_in_will_skip(form, tmp_path, capsys):
         api.convert(data, BALANCED, "model", update=False)
     found = in_file(capsys, tmp_path, data)
     assert found and all(one["skips"] and one["mode"] == "balanced" for one in found)
+
+
+@pytest.mark.parametrize(
+    "base", [CASES["a guider whose SAMPLER is CFG++"][0], PROMPTS["a guider"][0]], ids=["workflow", "prompt"]
+)
+def test_junk_at_any_place_of_a_file_is_a_value_error_or_left_alone(base):
+    sampling = workflows.sampling if "nodes" in base else prompts.sampling
+    for way in list(places(base))[1:]:
+        for junk in JUNK:
+            spoilt = copy.deepcopy(base)
+            inside = spoilt
+            for key in way[:-1]:
+                inside = inside[key]
+            inside[way[-1]] = junk
+            with contextlib.suppress(ValueError):
+                json.dumps([dataclasses.asdict(one) for one in sampling(spoilt)])
 
 
 # -- samplers that run in full -----------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ def unplaceable(graph: Graph, node: Node, tracer: Tracer) -> str | None:
     gives = {str(slot.get("type")) for slot in outputs(node)}
     if takes and "LATENT" in gives:
         makers = tracer.ancestors(graph, takes[0].get("link"), "GUIDER")
-        maker = next((maker for maker in makers if "GUIDER" in {slot.get("type") for slot in outputs(maker)}), None)
+        maker = next((maker for maker in makers if "GUIDER" in [slot.get("type") for slot in outputs(maker)]), None)
         if maker is None:
             return "nothing in the file feeds its GUIDER input"
         return None if model_slots(maker) else f"its guider {maker['type']} {maker['id']} takes no MODEL"
