@@ -190,11 +190,13 @@ def test_a_sampler_of_a_prompt_that_skips_already_is_left_alone(style):
         "11": {"class_type": "FSamplerSolver", "inputs": {"mode": "fast"}},
         "12": {"class_type": "ToBasicPipe", "inputs": {"model": ["2", 0]}},
         "13": {"class_type": "ImpactKSamplerBasicPipe", "inputs": {"basic_pipe": ["12", 0]}},
+        "14": {"class_type": "BasicPipeToDetailerPipe", "inputs": {"basic_pipe": ["12", 0]}},
+        "15": {"class_type": "FaceDetailerPipe", "inputs": {"detailer_pipe": ["14", 0]}},
     }
     before = copy.deepcopy(form)
     outcome = api.convert(form, FAST, style, update=True)
     assert form == before
-    assert len(outcome.already) == 5 and not outcome.changed and not outcome.untouched
+    assert len(outcome.already) == 6 and not outcome.changed and not outcome.untouched
 
 
 # -- the command -------------------------------------------------------------------------------------------------------
