@@ -1,6 +1,6 @@
 """What becomes of each step of a run: the policy's word, a changed model, a rejected forecast."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from .knowledge import Knowledge
 from .location import Place
@@ -32,15 +32,15 @@ class Decisions:
         self.by_step[place.step] = Decision(False, "the model changes")
         return True
 
-    def at(self, place: Place, measured: Measured, known: Knowledge, elements: int) -> Decision:
-        """The decision for one evaluation; ``elements`` is the size of a sample."""
+    def at(self, place: Place, measured: Measured, known: Knowledge, elements: Sequence[int]) -> Decision:
+        """The decision for one evaluation; ``elements`` is the size of each sample."""
         if place.step not in self.by_step:
             ratio = place.sigma_next / known.sigmas[place.step]
             gate = measured.gate and gate_value(measured.gate, ratio, elements)
             situation = known.situation(place, self.by_step, gate, self.changes, self.planner)
             self.by_step[place.step] = self.policy.decide(situation)
         planned, parameterization = self.by_step[place.step], known.forecaster.history.parameterization
-        decision = judged(planned, measured.forecast, parameterization, self.policy.keeps_count)
+        decision = judged(planned, measured.forecast, parameterization, self.policy.keeps_count, known.parts)
         if decision.skip != planned.skip:
             self.by_step[place.step] = decision
         return decision

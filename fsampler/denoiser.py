@@ -21,9 +21,10 @@ from .location import Place, locator
 from .measure import Measured, Sums, read_previous
 from .notes import Note
 from .parameterization import decode
+from .parts import Parts
 from .policies import Decision
 from .query import Model, Query, QueryReader, is_answer, misfit
-from .report import SKIP, Report, in_calls
+from .report import SKIP, Part, Report, in_calls
 from .response import EulerResponse, Response
 from .schedule import check_schedule, is_flow
 from .timing import Stopwatch, speedup
@@ -50,14 +51,16 @@ class SkippingDenoiser:
     changes: steps at which the model begins to answer differently, by a schedule of its own. Such a step is REAL, and
     what follows is neither predicted nor planned from what came before it. ``forget`` says the same from outside.
     response: what is known of the sampler (``response.probe``); None is nothing.
+    parts: where x is a pack of several latents, such as video and sound, how many elements of its last dimension belong
+    to each. Every figure is then of each part, and the worst decides.
     report: the ``Report``, filled as the run goes.
 
     Whatever breaks what skipping rests on ends it, with a note that says what it was (docs/notes.md): the rest of the
     run is in full.
 
-    Raises ValueError for a bad schedule, a config that does not fit it, and an x that requires grad; FloatingPointError
-    when the model's output is not finite (one evaluation late, or in ``finish``: the check travels with the next
-    evaluation's only device-to-host transfer).
+    Raises ValueError for a bad schedule, a config that does not fit it, an x that requires grad, and parts that do not
+    add up to x's last dimension; FloatingPointError when the model's output is not finite (one evaluation late, or in
+    ``finish``: the check travels with the next evaluation's only device-to-host transfer).
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class SkippingDenoiser:
         flow: bool | None = None,
         changes: Iterable[int] = (),
         response: Response | None = None,
+        parts: Sequence[int] = (),
     ) -> None:
         self.model, self.config, self.decisions = model, config, Decisions(config.policy, changes)
         self.sigmas = check_schedule(sigmas)
@@ -76,8 +80,9 @@ class SkippingDenoiser:
         self.report = Report(config.mode, len(self.sigmas) - 1)
         response, flow = response or EulerResponse(), is_flow(self.sigmas) if flow is None else flow
         self.locator = locator(self.sigmas, response.evaluations)
-        self.reader = QueryReader([*self.sigmas, *(sigma for sigma, _ in response.evaluations or ())])
-        self.known = Knowledge.start(self.sigmas, config, flow, response)
+        given = Parts.of(parts)
+        self.reader = QueryReader([*self.sigmas, *(sigma for sigma, _ in response.evaluations or ())], given)
+        self.known = Knowledge.start(self.sigmas, config, flow, response, given)
         self.rest: FullRun | None = None  # once an anomaly has ended the skipping
         self.stopwatch = Stopwatch()
         self.pending: Sums | None = None  # of the REAL evaluation before; they travel with the next transfer
@@ -133,6 +138,8 @@ class SkippingDenoiser:
         rest = self.rest.finish().records if self.rest else []
         self._time()
         self.report.records += rest
+        sizes, seen = self.known.parts.sizes, self.known.curvatures.by_part
+        self.report.parts = [Part(size, seen[i] if seen else {}) for i, size in enumerate(sizes)]
         little = remark(self.report, self.config.policy)
         self.report.notes += [little] if little else []
         return self.report

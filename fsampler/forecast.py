@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from .config import Config
+from .correction import value_shift
 from .gap_error import HIGH_CURVATURE, denoised_change
 from .history import History, usable_order
 from .measure import Sums, dot, norm, rms, share_along
@@ -70,9 +72,7 @@ class Forecaster:
 
     def sums(self, forecast: Forecast) -> Sums:
         """What the validators need of a forecast: ``measure.ForecastFigures`` on the device."""
-        length = self.history.newest_norm
-        assert length is not None  # a forecast has been made from the history
-        return norm(forecast.value), length, dot(forecast.value, self.history.newest.value)
+        return norm(forecast.value), self.history.newest_norm, dot(forecast.value, self.history.newest.value)
 
     def gate_sums(self, query: Query) -> Sums | None:
         """What the paper's gate needs: ``measure.GateFigures`` on the device; None before three REAL values."""
@@ -129,6 +129,15 @@ class Forecaster:
         distances = (newer - seen.sigma) * (older - seen.sigma)
         to_epsilon = 1.0 if self.history.parameterization == "epsilon" else seen.sigma
         return miss / (distances * to_epsilon * lambda_slope_squared(newer, self.flow))
+
+    def corrected(self, value: Tensor, delta: Tensor, sigma: float) -> Tensor:
+        """A REAL value at ``sigma``, as it would have been at the state ``delta`` away; both ``[B, ...]``."""
+        shift = value_shift(self.history.parameterization, delta, sigma, self.predictor.trend_gain)
+        return torch.addcmul(value, delta, shift)
+
+    def noisy_after(self, first: FirstAnswer) -> NoisyForecaster:
+        """The one to go on with once the sampler is known to add noise; it knows the run's first answer."""
+        return NoisyForecaster.after(first, self.config, self.flow)
 
     def remember(self, state: Tensor, sigma: float, denoised: Tensor, value: Tensor, step_begins: float) -> None:
         """Take a REAL evaluation into the history; ``step_begins`` is the sigma at which its step begins."""

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor
 
 from .config import Config
-from .correction import Correction, value_shift
-from .forecast import Forecast, Forecaster, NoisyForecaster
+from .correction import Correction
+from .forecast import Forecast, Forecaster
 from .location import Place
-from .measure import Measured, PreviousFigures, Sums, measure, nonfinite_share
+from .measure import Each, Measured, PreviousFigures, Sums, measure, nonfinite_share
 from .noise import FirstAnswer, below
+from .packed import PackForecaster, forecaster
 from .parameterization import encode
+from .parts import WHOLE, Parts
 from .planner import Planner
 from .policies import Decision, Situation
 from .query import Query
@@ -24,16 +25,27 @@ from .response import Response
 
 @dataclass(frozen=True)
 class Curvatures:
-    """The kappa that back-tests showed (``gap_error``): of each REAL step the worst sample's, and the first mean."""
+    """The kappa that back-tests showed (``gap_error``).
 
-    by_step: Mapping[int, float] = field(default_factory=dict)
+    by_part: for each part of the latent, by REAL step, the worst sample's. first: the mean of the first back-test over
+    the samples, of the worst part.
+    """
+
+    by_part: Sequence[Mapping[int, float]] = ()
     first: float | None = None
 
-    def seen(self, step: int, figures: Sequence[float]) -> Curvatures:
-        """With the figures of one more back-test, one for each sample."""
-        worst = max(*figures, self.by_step.get(step, 0.0))
-        first = sum(figures) / len(figures) if self.first is None else self.first
-        return Curvatures({**self.by_step, step: worst}, first)
+    @property
+    def by_step(self) -> dict[int, float]:
+        """Of each REAL step the worst part's."""
+        steps = self.by_part[0] if self.by_part else ()
+        return {step: max(part[step] for part in self.by_part) for step in steps}
+
+    def seen(self, step: int, figures: Sequence[Each]) -> Curvatures:
+        """With one more back-test: for each part, a figure for each sample."""
+        before = self.by_part or [{} for _ in figures]
+        by_part = [{**part, step: max(*new, part.get(step, 0.0))} for part, new in zip(before, figures, strict=True)]
+        first = max(sum(new) / len(new) for new in figures) if self.first is None else self.first
+        return Curvatures(by_part, first)
 
 
 @dataclass(frozen=True)
@@ -42,20 +54,23 @@ class Knowledge:
 
     sigmas: the schedule. forecaster: history and predictor, the only part that changes in place. correction: the open
     gap, and what the sampler is still to get. curvatures: what back-tests showed. first_answer: kept while it is open
-    whether the sampler adds noise.
+    whether the sampler adds noise. parts: of the latent.
     """
 
     sigmas: tuple[float, ...]
-    forecaster: Forecaster
+    forecaster: Forecaster | PackForecaster
     correction: Correction
     curvatures: Curvatures = Curvatures()
     first_answer: FirstAnswer | None = None
     model_since: int = 0
+    parts: Parts = WHOLE
 
     @classmethod
-    def start(cls, sigmas: tuple[float, ...], config: Config, flow: bool, response: Response) -> Knowledge:
+    def start(
+        cls, sigmas: tuple[float, ...], config: Config, flow: bool, response: Response, parts: Parts
+    ) -> Knowledge:
         """Nothing is known."""
-        return cls(sigmas, Forecaster(config, flow), Correction(response, config.correct))
+        return cls(sigmas, forecaster(config, flow, parts), Correction(response, config.correct), parts=parts)
 
     def finished(self) -> Knowledge:
         """Without a tensor; the curvatures, which are none, stay to be read."""
@@ -64,9 +79,8 @@ class Knowledge:
 
     def noise_found(self, first: FirstAnswer) -> Knowledge:
         """The sampler adds noise: ``denoised`` is predicted from the first answer on, and nothing is corrected."""
-        before, response = self.forecaster, self.correction.response
-        noisy = NoisyForecaster.after(first, before.config, before.flow)
-        return Knowledge(self.sigmas, noisy, Correction(response, active=False))
+        noisy = self.forecaster.noisy_after(first)
+        return Knowledge(self.sigmas, noisy, Correction(self.correction.response, active=False), parts=self.parts)
 
     def model_changed(self, step: int) -> Knowledge:
         """The model answers differently from this step on: nothing is predicted or planned from what it said before.
@@ -118,7 +132,7 @@ class Knowledge:
             query.sigma,
             forecast=self.forecaster.sums(forecast) if forecast else None,
             gate=self.forecaster.gate_sums(query) if gate else None,
-            euler_distance=first.euler_distance(query.state, query.sigma) if first else None,
+            euler_distance=first.euler_distance(query.state, query.sigma, self.parts) if first else None,
             previous=pending,
             apart=query.apart,
             spread=query.spread,
@@ -143,7 +157,7 @@ class Knowledge:
             )
         if figures.curvature is None:
             return self
-        return replace(self, curvatures=self.curvatures.seen(place.step, figures.curvature))
+        return replace(self, curvatures=self.curvatures.seen(place.step, self.parts.grouped(figures.curvature)))
 
     def skipped(self, forecast: Forecast, place: Place) -> Knowledge:
         """After a SKIP that used the forecast."""
@@ -164,9 +178,7 @@ class Knowledge:
         curvature = forecaster.back_test(state, place.sigma, denoised, value, guidance)
         delta = self.correction.delta(history, value, place)
         if delta is not None:
-            gain = forecaster.predictor.trend_gain
-            shift = value_shift(history.parameterization, delta, place.sigma, gain)
-            value = torch.addcmul(value, delta, shift)
+            value = forecaster.corrected(value, delta, place.sigma)
         value = value.clone() if value is denoised else value  # the model may answer in the same tensor again
         forecaster.remember(state, place.sigma, denoised, value, self.sigmas[place.step])
         first = self._watched(denoised, value, place)

@@ -6,11 +6,12 @@ itself. The second is what its state holds beside the last REAL answer and the n
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
 from .measure import dot, rms
+from .parts import WHOLE, Parts
 from .schedule import MATCH, signal_level
 
 THRESHOLD = 0.75  # of the step's own displacement; two-stage solvers at guidance 5 reach 0.52, ancestral ones pass 2
@@ -30,10 +31,20 @@ class FirstAnswer:
     sigma: float
     step_begins: float
 
-    def euler_distance(self, state: Tensor, sigma: Tensor) -> Tensor:
-        """How far a state ``[B, ...]`` at ``sigma`` is from Euler's, over Euler's displacement; ``[B, 1, ..., 1]``."""
-        expected = self.denoised + sigma * self.epsilon
-        return rms(state - expected) / (abs(sigma - self.sigma) * rms(self.epsilon)).clamp_min(1e-12)
+    def euler_distance(self, state: Tensor, sigma: Tensor, parts: Parts = WHOLE) -> Tensor:
+        """How far a state ``[B, ...]`` at ``sigma`` is from Euler's, over Euler's displacement; ``[B, 1, ..., 1]``, or
+        of each of the ``parts``."""
+
+        def distance(state: Tensor, denoised: Tensor, epsilon: Tensor) -> Tensor:
+            expected = denoised + sigma * epsilon
+            return rms(state - expected) / (abs(sigma - self.sigma) * rms(epsilon)).clamp_min(1e-12)
+
+        return parts.each(distance, state, self.denoised, self.epsilon)
+
+    def split(self, parts: Parts) -> list["FirstAnswer"]:
+        """The answer of each part."""
+        both = zip(parts.split(self.denoised), parts.split(self.epsilon), strict=True)
+        return [replace(self, denoised=denoised, epsilon=epsilon) for denoised, epsilon in both]
 
     def shows_noise(self, distances: Iterable[float], sigma: float, step_end: float) -> bool:
         """The verdict on such distances at ``sigma``; only within the first step, which ends at ``step_end``.

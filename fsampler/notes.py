@@ -19,6 +19,7 @@ Code = Literal[
     "no-run",
     "not-recorded",
     "nothing-skipped",
+    "parts-unknown",
     "plan-elsewhere",
     "plan-refused",
     "plan-set-aside",

@@ -12,6 +12,7 @@ gradient estimation      ``GradientEstimate``
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +22,7 @@ from .history import History
 from .measure import ForecastFigures, GateFigures, Sums, dot, norm
 from .notes import Note
 from .parameterization import decode, encode
+from .parts import Parts
 from .policies import Decision, Policy, Situation
 from .predictors import BackTest, Predictor
 from .query import Query
@@ -111,12 +113,12 @@ def gate_sums(history: History, query: Query) -> Sums | None:
     return dot(query.state, query.state), dot(query.state, h3), dot(h3, h3), norm(h3 - h2)
 
 
-def gate_value(figures: GateFigures, ratio: float, elements: int) -> float:
-    """The gate of the worst sample; ``ratio`` is r, ``elements`` the size of a sample."""
+def gate_value(figures: GateFigures, ratio: float, elements: Sequence[int]) -> float:
+    """The gate of the worst sample; ``ratio`` is r, ``elements`` the size of each."""
     worst = 0.0
-    for xx, xh, hh, apart in zip(*figures, strict=True):
+    for xx, xh, hh, apart, size in zip(*figures, elements, strict=True):
         x_h3 = max(ratio**2 * xx + 2 * ratio * (1 - ratio) * xh + (1 - ratio) ** 2 * hh, 0.0) ** 0.5
-        worst = max(worst, (1 - ratio) * apart / max(x_h3, GATE_FLOOR * elements**0.5))
+        worst = max(worst, (1 - ratio) * apart / max(x_h3, GATE_FLOOR * size**0.5))
     return worst
 
 
@@ -142,14 +144,27 @@ def rejection(figures: ForecastFigures, direction: bool) -> str | None:
     return None
 
 
-def judged(planned: Decision, figures: ForecastFigures | None, parameterization: str, keeps_count: bool) -> Decision:
+def first_rejection(figures: ForecastFigures, direction: bool, parts: Parts) -> str | None:
+    """``rejection`` of the first part that has one, which is named; or None."""
+    for number, part in enumerate(zip(*map(parts.grouped, figures), strict=True), start=1):
+        fault = rejection(ForecastFigures(*part), direction)
+        if fault is not None:
+            return f"part {number}: {fault}" if parts.sizes else fault
+    return None
+
+
+def judged(
+    planned: Decision, figures: ForecastFigures | None, parameterization: str, keeps_count: bool, parts: Parts
+) -> Decision:
     """What a step's decision comes to at one evaluation, given what was measured of its forecast (None: there is none).
 
-    A SKIP whose forecast is rejected becomes REAL, or holds the last REAL value where the policy ``keeps_count``.
+    A SKIP whose forecast is rejected in any part becomes REAL, or holds the last REAL value where the policy
+    ``keeps_count``.
     """
     if not planned.skip:
         return planned
-    fault = "history below 2" if figures is None else rejection(figures, direction=parameterization != "residual")
+    direction = parameterization != "residual"
+    fault = "history below 2" if figures is None else first_rejection(figures, direction, parts)
     if fault is None:
         return planned
     if keeps_count and figures is not None:

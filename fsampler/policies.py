@@ -38,13 +38,14 @@ class Decision(NamedTuple):
 
 @dataclass(frozen=True)
 class Situation:
-    """All that a policy may know when a step begins. Figures of a batch are those of its worst sample.
+    """All that a policy may know when a step begins. Figures of a batch are those of its worst sample, of
+    a pack those of its worst part.
 
     step: the step, from 0. sigmas: the whole schedule, ``steps + 1`` of them. real_steps: those made REAL so far.
     skips_in_row: SKIP steps since the last REAL one.
     gate: relative distance of the paper's h3 and h2 predictions, where the policy ``needs_gate``.
     curvatures: by REAL step, the kappa that its back-test showed (``gap_error``).
-    first_curvature: the first one, but the mean over the batch; None before it.
+    first_curvature: the first one, but the mean over the batch, of the worst part; None before it.
     flow: sigma is flow time. noisy: the sampler adds noise.
     changes: steps at which the model begins to answer differently, as far as that is known beforehand.
     model_since: the step at which the present model began; 0 but for such changes, foreseen or not.

@@ -11,6 +11,7 @@ from torch import Tensor
 from .location import Place
 from .measure import Measured, dot, traced
 from .notes import Note
+from .parts import WHOLE, Parts
 from .schedule import MATCH, coincide
 
 TRACED = 256  # elements of a sample that are kept to tell whether the next x continues this one
@@ -30,7 +31,8 @@ class Query:
     x ``[B, ...]``, asked_sigma ``[B]`` or 0-d, extra: as the sampler gave them; the model gets these.
     state ``[B, ...]``: x in float32 or wider; x itself where it is that already.
     sigma: 0-d, on the device and in the dtype of ``state``, rounding to half precision undone.
-    apart ``[B, 1]``: the squared distance of x from the x before, over the sum of their squares; None at first.
+    apart ``[B, 1]``: the squared distance of x from the x before, over the sum of their squares, of a pack for each
+    part; None at first.
     spread: 0-d, how far the samples' sigmas are from each other; None where there is one.
     """
 
@@ -46,21 +48,25 @@ class Query:
 class QueryReader:
     """Makes a ``Query`` of what a sampler asks, in the precision that the run began with.
 
-    sigmas: all that it is expected to ask for.
+    sigmas: all that it is expected to ask for. parts: of x.
     """
 
-    def __init__(self, sigmas: Sequence[float]) -> None:
-        self.sigmas = sigmas
+    def __init__(self, sigmas: Sequence[float], parts: Parts = WHOLE) -> None:
+        self.sigmas, self.parts = sigmas, parts
         self._shape: torch.Size | None = None
         self._schedule: Tensor | None = None
-        self._trace: tuple[Tensor, Tensor] | None = None  # of the x before, and its squared length
+        self._traces: list[Tensor] = []  # of each part of the x before
 
     def read(self, x: Tensor, sigma: Tensor, extra: Mapping[str, Any]) -> Query:
-        """Raises ValueError unless x is a floating-point batch ``[B, ...]`` that needs no gradient."""
+        """Raises ValueError unless x is a floating-point batch ``[B, ...]`` without gradient, as large as its parts."""
         if x.requires_grad:
             raise ValueError("x requires grad; expected a latent to sample from (call x.detach())")
         if not x.is_floating_point() or x.ndim < 2 or not x.numel():
             raise ValueError(f"x is {x.dtype} {tuple(x.shape)}; expected a non-empty floating-point batch [B, ...]")
+        if self.parts.sizes and sum(self.parts.sizes) != x.shape[-1]:
+            raise ValueError(
+                f"parts of {[*self.parts.sizes]} elements of x {tuple(x.shape)}; expected its last dimension"
+            )
         if self._schedule is None:
             wide = torch.promote_types(x.dtype, torch.float32)
             self._shape, self._schedule = x.shape, torch.tensor(self.sigmas, dtype=wide, device=x.device)
@@ -71,12 +77,9 @@ class QueryReader:
 
     def _apart(self, x: Tensor, wide: torch.dtype) -> Tensor | None:
         """``Query.apart``; keeps what the next x needs of this one."""
-        before, now = self._trace, traced(x, TRACED).to(wide, copy=True)
-        self._trace = now, dot(now, now)
-        if before is None or now.shape[1] < FEWEST_TRACED:
-            return None
-        moved = now - before[0]
-        return dot(moved, moved) / (self._trace[1] + before[1]).clamp_min(TINY)
+        before, self._traces = self._traces, [traced(part, TRACED).to(wide, copy=True) for part in self.parts.split(x)]
+        both = [(then, now) for then, now in zip(before, self._traces, strict=False) if now.shape[1] >= FEWEST_TRACED]
+        return torch.cat([_distance(then, now) for then, now in both]) if both else None
 
     def anomaly(self, x: Tensor) -> Note | None:
         """Why an x cannot be the continuation of those before, whatever is in it; or None."""
@@ -86,9 +89,18 @@ class QueryReader:
         return Note("latent-changed", f"the latent changed from {before} to {now}")
 
     @property
-    def elements(self) -> int:
-        """Elements of a sample of x; 0 before the first query."""
-        return self._shape[1:].numel() if self._shape else 0
+    def elements(self) -> list[int]:
+        """Elements of each sample of x, of a pack of each of its parts' samples; none before the first query."""
+        if not self._shape:
+            return []
+        samples, *rows, columns = self._shape
+        return [math.prod(rows) * size for size in self.parts.sizes or (columns,) for _ in range(samples)]
+
+
+def _distance(then: Tensor, now: Tensor) -> Tensor:
+    """``Query.apart`` of two traces ``[B, n]``."""
+    moved = now - then
+    return dot(moved, moved) / (dot(now, now) + dot(then, then)).clamp_min(TINY)
 
 
 def unround(sigmas: Tensor, schedule: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -41,13 +42,27 @@ class Record:
     estimate: float | None = None
 
 
+@dataclass(frozen=True)
+class Part:
+    """One part of a packed latent: its elements, and by REAL step the kappa of its worst sample (``gap_error``)."""
+
+    elements: int
+    curvatures: Mapping[int, float]
+
+    @property
+    def largest(self) -> float:
+        """The largest curvature; 0 where none was seen."""
+        return max(self.curvatures.values(), default=0.0)
+
+
 @dataclass
 class Report:
     """The records of one run and what follows from them.
 
     notes: remarks for the user. seconds: from the first evaluation to the end of the run. speedup: how many times as
     long the run would have taken in full, by the times of the calls it made (``timing``). None until the run is over,
-    and where nothing was measured. recording: mode record's; not in the JSON.
+    and where nothing was measured. recording: mode record's; not in the JSON. parts: those of a packed latent, of which
+    the worst has decided; none where the latent is one, and then not in the JSON.
     """
 
     mode: str
@@ -57,6 +72,7 @@ class Report:
     seconds: float | None = field(default=None, compare=False)  # two runs alike are equal
     speedup: float | None = field(default=None, compare=False)
     recording: Recording | None = field(default=None, compare=False, repr=False)
+    parts: list[Part] = field(default_factory=list)
 
     def add(self, place: Place, decision: Decision) -> None:
         """One more evaluation."""
@@ -102,8 +118,13 @@ class Report:
         if total:
             share = round(100 * (total - self.calls) / total)
             estimate = "" if self.estimate is None else f", estimate {self.estimate:.2g}"
-            said.insert(0, f"{self.calls}/{total} calls ({share} % skipped){self._gain()}{estimate}")
+            said.insert(0, f"{self.calls}/{total} calls ({share} % skipped){self._gain()}{estimate}{self._parts()}")
         return f"FSampler {shortened(self.mode, LONGEST_MODE)}: {'; '.join(said) or 'no calls'}"
+
+    def _parts(self) -> str:
+        """How strongly each part of a pack curves."""
+        each = " and ".join(f"{part.largest:.2g}" for part in self.parts)
+        return f", curvature of its {len(self.parts)} parts {each}" if each else ""
 
     def progress(self) -> str:
         """How far the run is: ``step 12 of 20, 7 calls``."""
@@ -132,6 +153,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
+        parts = [asdict(part) | {"curvatures": {str(k): v for k, v in part.curvatures.items()}} for part in self.parts]
         return {
             "mode": self.mode,
             "steps": self.steps,
@@ -144,6 +166,7 @@ class Report:
             "reasons": self.reasons(),
             "notes": [asdict(note) for note in self.notes],
             "records": [asdict(record) for record in self.records],
+            **({"parts": parts} if parts else {}),
         }
 
     def to_json(self) -> str:

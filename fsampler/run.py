@@ -14,6 +14,7 @@ from .full_run import FullRun
 from .modes import DEFAULT_MODE
 from .notes import Note
 from .options import GivenOptions
+from .parts import Parts
 from .query import Model
 from .recorder import RecordedRun
 from .report import Report
@@ -35,6 +36,7 @@ def sample(
     callback: Callable[[dict[str, Any]], None] | None = None,
     solver_options: Mapping[str, Any] | None = None,
     setting: Mapping[str, str] | None = None,
+    parts: Sequence[int] = (),
     **options: Unpack[GivenOptions],
 ) -> tuple[Tensor, Report]:
     """Sample from ``x [B, ...]`` over ``sigmas``; returns ``(x at the last sigma [B, ...], Report)``.
@@ -44,6 +46,7 @@ def sample(
     mode: a mode text or a ``Config``; None is the default mode.
     extra_args, callback: the solver's, of k-diffusion's signature; solver_options: what else it takes (eta).
     setting: ``begin``'s, beside the solver's name and the latent's size, which are known here.
+    parts: ``SkippingDenoiser``'s.
     options: ``Config.parse``'s, among them ``policy`` (decides in place of the mode's own) and ``predictor`` (makes the
     run's predictor).
 
@@ -62,7 +65,7 @@ def sample(
     own = {"extra_args": extra_args, "solver_options": solver_options}
     probing = functools.partial(probe, solver, sigmas, x.ndim, model=model, **own)
     setting = {"sampler": name_of(solver), "size": size_of(x), **(setting or {})}
-    denoiser = begin(model, sigmas, config, probing, setting=setting)
+    denoiser = begin(model, sigmas, config, probing, setting=setting, parts=parts)
     arguments = {"extra_args": extra_args, "callback": callback, "disable": True, **(solver_options or {})}
     return solver(denoiser, x, sigmas, **arguments), denoiser.finish()
 
@@ -76,6 +79,7 @@ def begin(
     flow: bool | None = None,
     changes: Collection[int] = (),
     setting: Mapping[str, str] | None = None,
+    parts: Sequence[int] = (),
 ) -> SkippingDenoiser | FullRun:
     """The denoiser of one run: call it where the sampler would call ``model``, then ``finish()`` it for the ``Report``.
 
@@ -83,7 +87,7 @@ def begin(
     a plan was made for another schedule.
 
     probing: ``response.probe`` with its arguments given; called where its outcome is of use.
-    flow, changes: ``SkippingDenoiser``'s. Raises what that raises.
+    flow, changes, parts: ``SkippingDenoiser``'s. Raises what that raises.
     setting: in what the run is made, by name: ``{"sampler": "euler", "cfg": "5"}``. A recording keeps it, and a plan
     that was recorded in another says so.
 
@@ -100,6 +104,8 @@ def begin(
         response, unfit = probing() if probing is not None else (EulerResponse(), None)
         if changes:
             unfit = Note("not-recorded", "the model changes within the run")
+        if Parts.of(parts).sizes:
+            unfit = Note("not-recorded", "a plan is made for one latent, and this is a pack of parts")
         flow = is_flow(schedule) if flow is None else flow
         return RecordedRun(model, sigmas, config.mode, flow=flow, response=response, unfit=unfit, setting=setting)
     if config.never_skips:
@@ -108,7 +114,7 @@ def begin(
     if reason:
         return FullRun(model, sigmas, config.mode, reason)
     known, note = probing() if probing is not None and config.correct else (None, None)
-    denoiser = SkippingDenoiser(model, sigmas, config, flow=flow, changes=changes, response=known)
+    denoiser = SkippingDenoiser(model, sigmas, config, flow=flow, changes=changes, response=known, parts=parts)
     said = [note, config.policy.note(denoiser.report.steps), *config.policy.remarks(changes, setting)]
     denoiser.report.notes += [one for one in said if one]
     return denoiser
