@@ -19,6 +19,7 @@ from .caches import why_beside_a_cache
 from .changes import guidance, model_changes
 from .guided import Guided
 from .memory import Memory
+from .parts import parts_of
 from .refusals import why_in_full, why_wrapped_in_full
 from .rehearsal import rehearsal
 from .setting import setting_of
@@ -151,7 +152,11 @@ def skipping(guider, sampler, sigmas, extra_args, config, reports, model=None, o
             probing = rehearsal(sampler, behind, schedule, x.ndim, {**extra_args, "model_options": base_options})
         called = Guided(guider) if model is None and made.guided else asked
         setting = setting_of(sampler, guider, x)
-        return begin(called, schedule, made, probing, flow=flow, changes=changes, setting=setting)
+        parts, unknown = parts_of(guider, x)
+        run = begin(called, schedule, made, probing, flow=flow, changes=changes, setting=setting, parts=parts)
+        if unknown and not isinstance(run, FullRun):
+            run.report.notes.append(unknown)
+        return run
 
     called = (guider,) if model is None else (model, guider)
     proxy = (Guider if model is None else StandIn)(*called, start, reports, overruled)
