@@ -39,7 +39,7 @@ class Parts:
 
     def split(self, latent: Tensor) -> Sequence[Tensor]:
         """Each part of ``[B, ..., N]``, in the latent's own memory."""
-        return latent.split(self.sizes, dim=-1) if self.sizes else (latent,)
+        return torch.split(latent, [*self.sizes], dim=-1) if self.sizes else (latent,)
 
     def each(self, figure: Callable[..., Tensor], *latents: Tensor) -> Tensor:
         """``figure`` of the same part of each latent, for every part; it answers ``[B, 1, ..., 1]``."""

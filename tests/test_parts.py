@@ -13,6 +13,7 @@ from comfyui_fsampler.fsampler.paper import gate_value, judged
 from comfyui_fsampler.fsampler.parts import Parts
 from comfyui_fsampler.fsampler.policies import Decision
 from comfyui_fsampler.fsampler.predictors import Polynomial
+from comfyui_fsampler.fsampler.query import QueryReader
 from comfyui_fsampler.samplers import SOLVERS
 from gaussian import Gaussian
 from toys import noise, schedule
@@ -168,6 +169,9 @@ def test_curvatures_of_a_batch_of_packs():
 
 
 def test_the_gate_is_the_worst_parts():
+    reader = QueryReader(SIGMAS.tolist(), Parts(SIZES))
+    reader.read(start(), SIGMAS[:1], {})
+    assert reader.elements == [960, 960, 24, 24]
     figures = GateFigures((4.0, 1.0), (4.0, 1.0), (4.0, 1.0), (0.1, 0.5))
     assert gate_value(figures, 0.5, [900, 10]) == 0.25
     empty = GateFigures((4.0, 0.0), (4.0, 0.0), (4.0, 0.0), (0.1, 1e-6))
