@@ -1,5 +1,7 @@
 """The per-step chart: one lane a run, one bar a step, REAL solid and SKIP hollow, the error estimate above it.
 
+Of a pack of parts the largest estimate, which decides, has the thick line, and each of the others a thin one.
+
 Drawn with Pillow, which ComfyUI installs; the only file of the core that needs more than torch.
 """
 
@@ -17,6 +19,7 @@ from .report import Report
 INK, FAINT, PAPER = (32, 36, 44), (150, 156, 168), (255, 255, 255)
 REAL_COLOUR, SKIP_COLOUR, ESTIMATE_COLOUR = (37, 99, 168), (214, 226, 240), (200, 82, 44)
 LANE, HEAD, BAR, LEFT, TOP = 132, 36, 56, 16, 52  # pixels; HEAD is the line above a lane's bars
+THICK, THIN = 5, 2  # pixels of an estimate's line
 SMALL, NORMAL = 22, 24  # pixels of type, which is read at half the size of the picture
 APART = 16  # pixels between the numbers of two steps
 
@@ -64,9 +67,11 @@ def _lane(pen: ImageDraw.ImageDraw, report: Report, top: int, width: int, small:
         x0, x1 = LEFT + i * step_width, LEFT + (i + 1) * step_width - max(min(1, step_width / 2), step_width * 0.08)
         real = record.kind == "REAL"
         pen.rectangle((x0, bottom - BAR, x1, bottom), fill=REAL_COLOUR if real else SKIP_COLOUR, outline=FAINT)
-        if record.estimate is not None and largest > 0:
-            y = bottom - 2 - (BAR - 4) * min(record.estimate / largest, 1)
-            pen.line((x0 + 1, y, x1 - 1, y), fill=ESTIMATE_COLOUR, width=5)
+        marks = [(estimate, THIN) for estimate in record.by_part] + [(record.estimate, THICK)]
+        for estimate, thickness in marks:
+            if estimate is not None and largest > 0:
+                y = bottom - 2 - (BAR - 4) * min(estimate / largest, 1)
+                pen.line((x0 + 1, y, x1 - 1, y), fill=ESTIMATE_COLOUR, width=thickness)
         if i % every == 0:
             centre = min(max((x0 + x1) / 2, LEFT + widest / 2), width - LEFT - widest / 2)
             pen.text((centre, bottom + 4), str(record.step), fill=INK, font=small, anchor="ma")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from .knowledge import Knowledge
 from .location import Place
 from .measure import Measured
-from .paper import gate_value, judged
+from .paper import gate_values, judged
 from .planner import plans
 from .policies import Decision, Policy
 
@@ -36,8 +36,8 @@ class Decisions:
         """The decision for one evaluation; ``elements`` is the size of each sample."""
         if place.step not in self.by_step:
             ratio = place.sigma_next / known.sigmas[place.step]
-            gate = measured.gate and gate_value(measured.gate, ratio, elements)
-            situation = known.situation(place, self.by_step, gate, self.changes, self.planner)
+            gates = measured.gate and known.parts.worst(gate_values(measured.gate, ratio, elements))
+            situation = known.situation(place, self.by_step, gates, self.changes, self.planner)
             self.by_step[place.step] = self.policy.decide(situation)
         planned, parameterization = self.by_step[place.step], known.forecaster.history.parameterization
         decision = judged(planned, measured.forecast, parameterization, self.policy.keeps_count, known.parts)

@@ -24,7 +24,7 @@ from .parameterization import decode
 from .parts import Parts
 from .policies import Decision
 from .query import Model, Query, QueryReader, is_answer, misfit
-from .report import SKIP, Part, Report, in_calls
+from .report import SKIP, Report, in_calls
 from .response import EulerResponse, Response
 from .schedule import check_schedule, is_flow
 from .timing import Stopwatch, speedup
@@ -138,8 +138,8 @@ class SkippingDenoiser:
         rest = self.rest.finish().records if self.rest else []
         self._time()
         self.report.records += rest
-        sizes, seen = self.known.parts.sizes, self.known.curvatures.by_part
-        self.report.parts = [Part(size, seen[i] if seen else {}) for i, size in enumerate(sizes)]
+        if self.known.parts.sizes:
+            self.report.add_parts(self.known.parts.sizes, self.known.curvatures.by_part)
         little = remark(self.report, self.config.policy)
         self.report.notes += [little] if little else []
         return self.report

@@ -72,7 +72,9 @@ class Forecaster:
 
     def sums(self, forecast: Forecast) -> Sums:
         """What the validators need of a forecast: ``measure.ForecastFigures`` on the device."""
-        return norm(forecast.value), self.history.newest_norm, dot(forecast.value, self.history.newest.value)
+        length = self.history.newest_norm
+        assert length is not None  # a forecast has been made from the history
+        return norm(forecast.value), length, dot(forecast.value, self.history.newest.value)
 
     def gate_sums(self, query: Query) -> Sums | None:
         """What the paper's gate needs: ``measure.GateFigures`` on the device; None before three REAL values."""

@@ -58,13 +58,14 @@ class History:
     previous_step: the sigma at which the REAL step before the newest began, or None. Where a step has two evaluations,
     that is further back than the newest value but one.
     offset: what is added to every extrapolated value (``noise.innovation``), or None.
+    newest_norm: of the newest value, ``[B, 1, ..., 1]``; every forecast is held against it. None while there is none.
     """
 
     def __init__(self, parameterization: str, capacity: int, nodes: str) -> None:
         self.parameterization, self.capacity, self.nodes = parameterization, capacity, nodes
         self.entries: list[Entry] = []
         self.offset: Tensor | None = None
-        self._newest_norm: Tensor | None = None
+        self.newest_norm: Tensor | None = None
         self._steps: tuple[float, ...] = ()
 
     def __len__(self) -> int:
@@ -73,13 +74,6 @@ class History:
     @property
     def newest(self) -> Entry:
         return self.entries[-1]
-
-    @property
-    def newest_norm(self) -> Tensor:
-        """Of the newest value, ``[B, 1, ..., 1]``; every forecast is held against it, so it is worked out once."""
-        if self._newest_norm is None:
-            self._newest_norm = norm(self.newest.value)
-        return self._newest_norm
 
     @property
     def previous_step(self) -> float | None:
@@ -92,7 +86,7 @@ class History:
         """
         others = [entry for entry in self.entries if not coincide(entry.sigma, sigma)]
         self.entries = [*others, Entry(sigma, value)][-self.capacity :]
-        self._newest_norm = None
+        self.newest_norm = norm(value)
         if step_begins not in self._steps:
             self._steps = (*self._steps, step_begins)[-2:]
 
@@ -104,6 +98,7 @@ class History:
         """The same values, extrapolated with an offset; nothing is copied."""
         moved = History(self.parameterization, self.capacity, self.nodes)
         moved.entries, moved._steps, moved.offset = self.entries, self._steps, offset
+        moved.newest_norm = self.newest_norm
         return moved
 
     def extrapolate(self, sigma: float | Tensor, order: int, gain: Tensor | None = None) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -35,10 +36,9 @@ class Curvatures:
     first: float | None = None
 
     @property
-    def by_step(self) -> dict[int, float]:
+    def by_step(self) -> Mapping[int, float]:
         """Of each REAL step the worst part's."""
-        steps = self.by_part[0] if self.by_part else ()
-        return {step: max(part[step] for part in self.by_part) for step in steps}
+        return functools.reduce(_worse, self.by_part) if self.by_part else {}
 
     def seen(self, step: int, figures: Sequence[Each]) -> Curvatures:
         """With one more back-test: for each part, a figure for each sample."""
@@ -46,6 +46,11 @@ class Curvatures:
         by_part = [{**part, step: max(*new, part.get(step, 0.0))} for part, new in zip(before, figures, strict=True)]
         first = max(sum(new) / len(new) for new in figures) if self.first is None else self.first
         return Curvatures(by_part, first)
+
+
+def _worse(one: Mapping[int, float], other: Mapping[int, float]) -> dict[int, float]:
+    """The greater figure of each step; both parts have seen the same steps."""
+    return {step: max(figure, other[step]) for step, figure in one.items()}
 
 
 @dataclass(frozen=True)
@@ -100,18 +105,21 @@ class Knowledge:
         self,
         place: Place,
         decisions: Mapping[int, Decision],
-        gate: float | None,
+        gates: Each | None,
         changes: frozenset[int],
         planner: Callable[..., Planner],
     ) -> Situation:
-        """What the policy may know at the first evaluation of a step; ``decisions`` are those of the steps before."""
+        """What the policy may know at the first evaluation of a step; ``decisions`` are those of the steps before.
+
+        gates: the paper's gate of each part, where it was measured.
+        """
         streak = itertools.takewhile(lambda decision: decision.skip, reversed([*decisions.values()]))
         return Situation(
             step=place.step,
             sigmas=self.sigmas,
             real_steps=tuple(step for step, decision in decisions.items() if not decision.skip),
             skips_in_row=len([*streak]),
-            gate=gate,
+            gate=max(gates) if gates else None,
             curvatures=self.curvatures.by_step,
             first_curvature=self.curvatures.first,
             flow=self.forecaster.flow,
@@ -120,6 +128,8 @@ class Knowledge:
             model_since=self.model_since,
             points=self.correction.response.points,
             planner=planner,
+            gate_by_part=gates if gates and self.parts.sizes else (),
+            curvatures_by_part=self.curvatures.by_part if self.parts.sizes else (),
         )
 
     def measure(self, query: Query, forecast: Forecast | None, pending: Sums | None, gate: bool) -> Measured:

@@ -13,7 +13,7 @@ from .forecast import Forecast, Forecaster
 from .history import History
 from .measure import Sums
 from .noise import FirstAnswer
-from .parts import Parts
+from .parts import Parts, joined
 from .query import Query
 
 
@@ -69,7 +69,7 @@ class PackForecaster:
             for one, state, denoised, value, difference in zip(self.each, *seen, said, strict=True)
         ]
         found = [curvature for curvature in curvatures if curvature is not None]
-        return torch.cat(found) if len(found) == len(curvatures) else None
+        return joined(found) if len(found) == len(curvatures) else None
 
     def corrected(self, value: Tensor, delta: Tensor, sigma: float) -> Tensor:
         both = zip(self.each, self.parts.split(value), self.parts.split(delta), strict=True)
@@ -91,7 +91,7 @@ class PackForecaster:
 
 def _joined(sums: Sequence[Sums]) -> Sums:
     """The figures of each part, as those of the pack."""
-    return tuple(torch.cat(figures) for figures in zip(*sums, strict=True))
+    return tuple(map(joined, zip(*sums, strict=True)))
 
 
 def forecaster(config: Config, flow: bool, parts: Parts) -> Forecaster | PackForecaster:

@@ -4,7 +4,7 @@
 predictors h2, h3, h4    ``history.lagrange_weights`` at the nodes 0, 1, 2, ...
 cadence hN/sK            ``Cadence``
 explicit steps           ``ExplicitSteps``
-adaptive gate            ``AdaptiveGate``, ``gate_sums``, ``gate_value``
+adaptive gate            ``AdaptiveGate``, ``gate_sums``, ``gate_values``
 validators               ``rejection``, ``judged``
 learning stabilizer      ``LearnedRatio``
 gradient estimation      ``GradientEstimate``
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from .history import History
-from .measure import ForecastFigures, GateFigures, Sums, dot, norm
+from .measure import Each, ForecastFigures, GateFigures, Sums, dot, norm
 from .notes import Note
 from .parameterization import decode, encode
 from .parts import Parts
@@ -98,7 +98,8 @@ class AdaptiveGate(Policy):
             return Decision(False, "history below 3")
         skip = situation.gate <= self.threshold
         where = "within gate" if skip else "over gate"
-        return Decision(skip, f"{where}: {situation.gate:.3f} of {self.threshold:g}", situation.gate)
+        reason = f"{where}: {situation.gate:.3f} of {self.threshold:g}"
+        return Decision(skip, reason, situation.gate, by_part=situation.gate_by_part)
 
 
 def gate_sums(history: History, query: Query) -> Sums | None:
@@ -113,13 +114,13 @@ def gate_sums(history: History, query: Query) -> Sums | None:
     return dot(query.state, query.state), dot(query.state, h3), dot(h3, h3), norm(h3 - h2)
 
 
-def gate_value(figures: GateFigures, ratio: float, elements: Sequence[int]) -> float:
-    """The gate of the worst sample; ``ratio`` is r, ``elements`` the size of each."""
-    worst = 0.0
+def gate_values(figures: GateFigures, ratio: float, elements: Sequence[int]) -> Each:
+    """The gate of each sample; ``ratio`` is r, ``elements`` the size of each."""
+    gates = []
     for xx, xh, hh, apart, size in zip(*figures, elements, strict=True):
         x_h3 = max(ratio**2 * xx + 2 * ratio * (1 - ratio) * xh + (1 - ratio) ** 2 * hh, 0.0) ** 0.5
-        worst = max(worst, (1 - ratio) * apart / max(x_h3, GATE_FLOOR * size**0.5))
-    return worst
+        gates.append((1 - ratio) * apart / max(x_h3, GATE_FLOOR * size**0.5))
+    return tuple(gates)
 
 
 def rejection(figures: ForecastFigures, direction: bool) -> str | None:

@@ -43,8 +43,7 @@ class Parts:
 
     def each(self, figure: Callable[..., Tensor], *latents: Tensor) -> Tensor:
         """``figure`` of the same part of each latent, for every part; it answers ``[B, 1, ..., 1]``."""
-        found = [figure(*part) for part in zip(*map(self.split, latents), strict=True)]
-        return torch.cat(found) if self.sizes else found[0]
+        return joined([figure(*part) for part in zip(*map(self.split, latents), strict=True)])
 
     def grouped(self, figures: Each) -> list[Each]:
         """Of a figure on the host: for each part, that of its samples.
@@ -54,6 +53,19 @@ class Parts:
         """
         samples = len(figures) // max(len(self.sizes), 1)
         return [figures[first : first + samples] for first in range(0, len(figures), samples)]
+
+    def worst(self, figures: Each) -> Each:
+        """Of a figure on the host that is 0 or more: for each part, that of its worst sample.
+
+        >>> Parts.of([4096, 512]).worst((0.1, 0.2, 3.0, 4.0))
+        (0.2, 4.0)
+        """
+        return tuple(max(0.0, *part) for part in self.grouped(figures))
+
+
+def joined(figures: Sequence[Tensor]) -> Tensor:
+    """The figures of each part, ``[B, 1, ..., 1]``, as one of the pack; a single one as it is, which costs nothing."""
+    return torch.cat([*figures]) if len(figures) > 1 else figures[0]
 
 
 WHOLE = Parts()  # of a latent that is one

@@ -27,13 +27,15 @@ class Decision(NamedTuple):
     """Skip this step or not, and why.
 
     estimate: the predicted relative error, where the policy made one. hold: the prediction was refused, and the last
-    REAL value stands in for it.
+    REAL value stands in for it. by_part: that error of each part of a pack, of which the estimate is the largest; none
+    where the latent is one.
     """
 
     skip: bool
     reason: str
     estimate: float | None = None
     hold: bool = False
+    by_part: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Situation:
     model_since: the step at which the present model began; 0 but for such changes, foreseen or not.
     points: of each step, the sampler's evaluations (``response.Response``); None means one at its beginning.
     planner: makes a ``Planner``, or gives one again that the run has made before (``planner.plans``).
+    gate_by_part, curvatures_by_part: gate and curvatures of each part of a pack; none where the latent is one.
     """
 
     step: int
@@ -66,6 +69,8 @@ class Situation:
     model_since: int = 0
     points: Points | None = None
     planner: Callable[..., Planner] = field(default_factory=plans, compare=False, repr=False)
+    gate_by_part: tuple[float, ...] = ()
+    curvatures_by_part: Sequence[Mapping[int, float]] = ()
 
     @property
     def steps(self) -> int:
@@ -174,10 +179,10 @@ def as_planned(skip: bool) -> Decision:
 class ErrorControl(Policy):
     """Modes ``auto`` and the presets: the fewest calls that keep the final latent's estimated error in ``tolerance``.
 
-    The error is relative, rms over rms(denoised), of the worst sample. Kappa is a maximum over the back-tests so far
-    that halves with every REAL step; the plan is made anew as it changes. Closed gaps are charged at the curvature that
-    the back-test across them measured; where that is overspent, a quarter of the squared tolerance remains for the rest
-    of the run.
+    The error is relative, rms over rms(denoised), of the worst sample, and of each part of a pack: the calls are enough
+    for every part. Kappa is a maximum over the back-tests so far that halves with every REAL step; the plan is made
+    anew as it changes. Closed gaps are charged at the curvature that the back-test across them measured; where that is
+    overspent, a quarter of the squared tolerance remains for the rest of the run.
     """
 
     tolerance: float
@@ -194,21 +199,22 @@ class ErrorControl(Policy):
             return Decision(False, "protected last")
         before, last = situation.real_steps[-2:]
         plans = self._plans(situation, windows)
-        spent, kappa = self._spent(situation, plans[0])
+        parts = situation.curvatures_by_part or (situation.curvatures,)
+        spent = [self._spent(situation, seen, plans[0]) for seen in parts]
         share = FINAL_SHARE["noisy" if situation.noisy else "flow" if situation.flow else "ve"]
         allowed = (self.tolerance / share) ** 2
-        remaining = max(allowed - spent, RESERVE * allowed)
-        calls, rest, plan = min(
-            (_enough(plan, kappa, remaining, before, last) for plan in plans), key=lambda way: way[0]
-        )
-        estimate = share * (spent + rest) ** 0.5
+        needs = [(kappa, max(allowed - gone, RESERVE * allowed)) for gone, kappa in spent]
+        calls, rest, plan = min((_enough(plan, needs, before, last) for plan in plans), key=lambda way: way[0])
+        coming = [kappa**2 * rest if kappa else 0.0 for _, kappa in spent]  # rest may be infinite
+        each = tuple(share * (gone + more) ** 0.5 for (gone, _), more in zip(spent, coming, strict=True))
+        estimate, by_part = max(each), each if len(each) > 1 else ()
         within = estimate <= self.tolerance
         following = plan.next_real(before, last, calls)
         skip = following is not None and situation.step < following
         if within and not skip:
-            return Decision(False, PLANNED_CALL, estimate)
+            return Decision(False, PLANNED_CALL, estimate, by_part=by_part)
         where = "within tolerance" if within else "within reserve" if skip else "over tolerance"
-        return Decision(skip, f"{where}: {estimate:.3g} of {self.tolerance:g}", estimate)
+        return Decision(skip, f"{where}: {estimate:.3g} of {self.tolerance:g}", estimate, by_part=by_part)
 
     def _plans(self, situation: Situation, windows: Windows) -> list[Planner]:
         """The plan; where an exact one is too much work, one of all steps with short gaps and a thinned one."""
@@ -217,22 +223,26 @@ class ErrorControl(Policy):
             return [thinned]
         return [_plan(situation, windows, self.longest_gap, situation.changes), thinned]
 
-    def _spent(self, situation: Situation, plan: Planner) -> tuple[float, float]:
-        """The squared error of the gaps so far, and kappa."""
+    def _spent(self, situation: Situation, curvatures: Mapping[int, float], plan: Planner) -> tuple[float, float]:
+        """The squared error of the gaps so far, and kappa, by the curvatures that back-tests showed."""
         real, kappa, spent = situation.real_steps, 0.0, 0.0
         for last, end, cost in zip(real[1:], real[2:], plan.gone(real), strict=False):
             seen = kappa
-            if end in situation.curvatures:
-                seen = plan.errors.curvature(situation.curvatures[end], last)
+            if end in curvatures:
+                seen = plan.errors.curvature(curvatures[end], last)
             kappa = 0.0 if last < situation.model_since <= end else max(seen, kappa / 2)
             spent += seen**2 * cost
         return spent, kappa
 
 
-def _enough(plan: Planner, kappa: float, remaining: float, before: int, last: int) -> tuple[int, float, Planner]:
-    """The fewest calls whose squared error is within ``remaining``, that error, and the plan; or a call a step."""
-    rest = (kappa**2 * plan.rest(before, last)).tolist()
-    calls = next((n for n, cost in enumerate(rest) if cost <= remaining), plan.final - last)
+def _enough(plan: Planner, needs: Sequence[tuple[float, float]], before: int, last: int) -> tuple[int, float, Planner]:
+    """The fewest calls that are enough for every part, their squared error per unit of kappa, and the plan; or a call a
+    step. needs: kappa of each part, and what its squared error may be."""
+    rest = plan.rest(before, last).tolist()
+    calls = max(
+        next((n for n, cost in enumerate(rest) if kappa**2 * cost <= allowed), plan.final - last)
+        for kappa, allowed in needs
+    )
     return calls, rest[min(calls, len(rest) - 1)], plan
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from .location import Place
 from .measure import Measured, dot, traced
 from .notes import Note
-from .parts import WHOLE, Parts
+from .parts import WHOLE, Parts, joined
 from .schedule import MATCH, coincide
 
 TRACED = 256  # elements of a sample that are kept to tell whether the next x continues this one
@@ -45,6 +45,29 @@ class Query:
     spread: Tensor | None = None
 
 
+@dataclass(frozen=True)
+class Trace:
+    """What is kept of one part of an x: some of its elements, ``[B, n]``, and their squared length, ``[B, 1]``."""
+
+    elements: Tensor
+    squared: Tensor
+
+    @classmethod
+    def of(cls, part: Tensor, dtype: torch.dtype) -> "Trace":
+        elements = traced(part, TRACED).to(dtype, copy=True)
+        return cls(elements, dot(elements, elements))
+
+    @property
+    def tells(self) -> bool:
+        """Whether it is long enough to tell one latent from another."""
+        return self.elements.shape[1] >= FEWEST_TRACED
+
+    def apart(self, before: "Trace") -> Tensor:
+        """``Query.apart`` from an earlier one, ``[B, 1]``."""
+        moved = self.elements - before.elements
+        return dot(moved, moved) / (self.squared + before.squared).clamp_min(TINY)
+
+
 class QueryReader:
     """Makes a ``Query`` of what a sampler asks, in the precision that the run began with.
 
@@ -55,7 +78,7 @@ class QueryReader:
         self.sigmas, self.parts = sigmas, parts
         self._shape: torch.Size | None = None
         self._schedule: Tensor | None = None
-        self._traces: list[Tensor] = []  # of each part of the x before
+        self._traces: list[Trace] = []  # of each part of the x before
 
     def read(self, x: Tensor, sigma: Tensor, extra: Mapping[str, Any]) -> Query:
         """Raises ValueError unless x is a floating-point batch ``[B, ...]`` without gradient, as large as its parts."""
@@ -77,9 +100,9 @@ class QueryReader:
 
     def _apart(self, x: Tensor, wide: torch.dtype) -> Tensor | None:
         """``Query.apart``; keeps what the next x needs of this one."""
-        before, self._traces = self._traces, [traced(part, TRACED).to(wide, copy=True) for part in self.parts.split(x)]
-        both = [(then, now) for then, now in zip(before, self._traces, strict=False) if now.shape[1] >= FEWEST_TRACED]
-        return torch.cat([_distance(then, now) for then, now in both]) if both else None
+        before, self._traces = self._traces, [Trace.of(part, wide) for part in self.parts.split(x)]
+        found = [now.apart(then) for now, then in zip(self._traces, before, strict=False) if now.tells]
+        return joined(found) if found else None
 
     def anomaly(self, x: Tensor) -> Note | None:
         """Why an x cannot be the continuation of those before, whatever is in it; or None."""
@@ -95,12 +118,6 @@ class QueryReader:
             return []
         samples, *rows, columns = self._shape
         return [math.prod(rows) * size for size in self.parts.sizes or (columns,) for _ in range(samples)]
-
-
-def _distance(then: Tensor, now: Tensor) -> Tensor:
-    """``Query.apart`` of two traces ``[B, n]``."""
-    moved = now - then
-    return dot(moved, moved) / (dot(now, now) + dot(then, then)).clamp_min(TINY)
 
 
 def unround(sigmas: Tensor, schedule: Tensor) -> Tensor:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .location import Place
 from .modes import shortened
 from .notes import Note
+from .part_report import Part, parts_of, worst
 from .policies import Decision
 from .recording import Recording
 
@@ -40,19 +41,13 @@ class Record:
     kind: str  # REAL or SKIP
     reason: str
     estimate: float | None = None
+    by_part: tuple[float, ...] = ()  # of a pack, the estimate of each part
 
-
-@dataclass(frozen=True)
-class Part:
-    """One part of a packed latent: its elements, and by REAL step the kappa of its worst sample (``gap_error``)."""
-
-    elements: int
-    curvatures: Mapping[int, float]
-
-    @property
-    def largest(self) -> float:
-        """The largest curvature; 0 where none was seen."""
-        return max(self.curvatures.values(), default=0.0)
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        data, by_part = asdict(self), [*self.by_part]
+        del data["by_part"]
+        return data | ({"by_part": by_part} if by_part else {})
 
 
 @dataclass
@@ -61,8 +56,8 @@ class Report:
 
     notes: remarks for the user. seconds: from the first evaluation to the end of the run. speedup: how many times as
     long the run would have taken in full, by the times of the calls it made (``timing``). None until the run is over,
-    and where nothing was measured. recording: mode record's; not in the JSON. parts: those of a packed latent, of which
-    the worst has decided; none where the latent is one, and then not in the JSON.
+    and where nothing was measured. recording: mode record's; not in the JSON. parts: those of a packed latent, known
+    once the run is over; none where the latent is one, and then not in the JSON.
     """
 
     mode: str
@@ -77,7 +72,12 @@ class Report:
     def add(self, place: Place, decision: Decision) -> None:
         """One more evaluation."""
         kind = SKIP if decision.skip else REAL
-        self.records.append(Record(place.step, place.sigma, kind, decision.reason, decision.estimate))
+        self.records.append(Record(place.step, place.sigma, kind, decision.reason, decision.estimate, decision.by_part))
+
+    def add_parts(self, sizes: Sequence[int], curvatures: Sequence[Mapping[int, float]]) -> None:
+        """The run is over; of each part, its size and the curvatures seen."""
+        made = [record.by_part for record in self.records if record.kind == SKIP and record.by_part]
+        self.parts = parts_of(sizes, made, curvatures)
 
     @property
     def evaluations(self) -> int:
@@ -118,13 +118,8 @@ class Report:
         if total:
             share = round(100 * (total - self.calls) / total)
             estimate = "" if self.estimate is None else f", estimate {self.estimate:.2g}"
-            said.insert(0, f"{self.calls}/{total} calls ({share} % skipped){self._gain()}{estimate}{self._parts()}")
-        return f"FSampler {shortened(self.mode, LONGEST_MODE)}: {'; '.join(said) or 'no calls'}"
-
-    def _parts(self) -> str:
-        """How strongly each part of a pack curves."""
-        each = " and ".join(f"{part.largest:.2g}" for part in self.parts)
-        return f", curvature of its {len(self.parts)} parts {each}" if each else ""
+            said = [f"{self.calls}/{total} calls ({share} % skipped){self._gain()}{estimate}", worst(self.parts), *said]
+        return f"FSampler {shortened(self.mode, LONGEST_MODE)}: {'; '.join(filter(None, said)) or 'no calls'}"
 
     def progress(self) -> str:
         """How far the run is: ``step 12 of 20, 7 calls``."""
@@ -134,7 +129,7 @@ class Report:
     def outcome(self) -> str:
         """What came of it, for the node: ``11 of 20 calls, 1.8x, about 9 s saved``; notes follow, a line each."""
         said = [f"{self.calls} of {in_calls(self.evaluations)}{self._gain()}"] if self.records else []
-        return "\n".join([*said, *map(str, self.notes)])
+        return "\n".join(filter(None, [*said, worst(self.parts), *map(str, self.notes)]))
 
     def _gain(self) -> str:
         """The factor and the seconds saved, where they are worth a word."""
@@ -144,16 +139,17 @@ class Report:
         return f", {self.speedup:.1f}x, about {seconds} s {'saved' if self.saved > 0 else 'lost'}"
 
     def table(self) -> str:
-        """A fixed-width table, one row an evaluation."""
-        rows = [f"{'step':>4}  {'sigma':>10}  kind  {'estimate':>9}  reason"]
+        """A fixed-width table, one row an evaluation; of a pack, with the estimate of each part."""
+        wide = max(9, 8 * len(self.parts) - 1)
+        rows = [f"{'step':>4}  {'sigma':>10}  kind  {'estimate':>{wide}}  reason"]
         for r in self.records:
-            estimate = "" if r.estimate is None else f"{r.estimate:.5f}"
-            rows.append(f"{r.step:>4}  {r.sigma:>10.5f}  {r.kind}  {estimate:>9}  {r.reason}")
+            estimates = [figure for figure in r.by_part or (r.estimate,) if figure is not None]
+            told = " ".join(f"{figure:.5f}" for figure in estimates)
+            rows.append(f"{r.step:>4}  {r.sigma:>10.5f}  {r.kind}  {told:>{wide}}  {r.reason}")
         return "\n".join([*rows, self.line()])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        parts = [asdict(part) | {"curvatures": {str(k): v for k, v in part.curvatures.items()}} for part in self.parts]
         return {
             "mode": self.mode,
             "steps": self.steps,
@@ -165,8 +161,8 @@ class Report:
             "speedup": self.speedup,
             "reasons": self.reasons(),
             "notes": [asdict(note) for note in self.notes],
-            "records": [asdict(record) for record in self.records],
-            **({"parts": parts} if parts else {}),
+            "records": [record.to_dict() for record in self.records],
+            **({"parts": [part.to_dict() for part in self.parts]} if self.parts else {}),
         }
 
     def to_json(self) -> str:

@@ -154,7 +154,7 @@ def skipping(guider, sampler, sigmas, extra_args, config, reports, model=None, o
         setting = setting_of(sampler, guider, x)
         parts, unknown = parts_of(guider, x)
         run = begin(called, schedule, made, probing, flow=flow, changes=changes, setting=setting, parts=parts)
-        if unknown and not isinstance(run, FullRun):
+        if unknown and type(run) is not FullRun:  # a RecordedRun is one that judges, too
             run.report.notes.append(unknown)
         return run
 

@@ -1,7 +1,8 @@
 """Which parts a packed latent has: ComfyUI lays the latents of video and sound behind each other, flat, ``[B, 1, N]``.
 
-From 0.8.0 on a model that unpacks them is given their shapes with its conditionings; 0.33.0 keeps them on the model,
-too. Before, ComfyUI has no such latents, and a pack of another node's making does not say what it holds.
+From 0.8.0 on ``CFGGuider.outer_sample`` is told their shapes. A SAMPLER is not, but a model that unpacks them is given
+them with its conditionings (LTX; TripoSplat and MiniMax H3 in 0.33.0), and 0.33.0 keeps them on the model, too. 0.3.64
+has no such latents, and a pack of another node's making does not say what it holds.
 """
 
 import math
@@ -17,7 +18,7 @@ def parts_of(guider, x):
     for shapes in _said(guider):
         sizes = [math.prod(shape[1:]) for shape in shapes]
         if sum(sizes) == x.shape[2]:
-            return sizes, None
+            return [size for size in sizes if size], None
     text = "the latent looks like several in one, and nothing says where each ends: its parts are judged as a whole"
     return [], Note("parts-unknown", text)
 

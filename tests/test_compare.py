@@ -319,6 +319,13 @@ class TestCharts:
         twice["records"] = [record for record in twice["records"] for _ in range(2)]
         assert len(list(tree.fromstring(charts.steps(twice, "x")).iter("rect"))) == 20
 
+    def test_a_thin_line_for_each_part_of_a_pack(self):
+        one = report()
+        one["records"][19] |= {"estimate": 0.2, "by_part": [0.1, 0.2]}
+        one["records"][18] |= {"by_part": "x"}
+        paths = [path.get("class") for path in tree.fromstring(charts.steps(one, "x")).iter("path")]
+        assert paths == [*["estimate"] * 19, *["estimate part"] * 2, "estimate"]
+
     @pytest.mark.parametrize("estimate", [None, math.nan, math.inf, 0, "x", True])
     def test_no_line_without_an_estimate(self, estimate):
         one = report()

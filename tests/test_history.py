@@ -52,6 +52,7 @@ def test_below_counts_an_entry_that_a_sampler_has_looked_ahead_to():
 
 def test_the_norm_of_the_newest_value_is_kept_sample_by_sample():
     history = History("denoised", 2, "sigma")
+    assert history.newest_norm is None
     for sigma, scale in ((3.0, 1.0), (2.0, 5.0), (2.0, 0.2)):
         history.append(sigma, scale * torch.tensor([[3.0, 4.0], [0.0, 2.0]]), sigma)
         for same in (history, history.with_offset(torch.ones(2, 2))):

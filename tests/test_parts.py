@@ -9,11 +9,13 @@ from comfyui_fsampler.fsampler import Config, SkippingDenoiser, begin, sample
 from comfyui_fsampler.fsampler.knowledge import Curvatures
 from comfyui_fsampler.fsampler.measure import ForecastFigures, GateFigures
 from comfyui_fsampler.fsampler.noise import FirstAnswer
-from comfyui_fsampler.fsampler.paper import gate_value, judged
+from comfyui_fsampler.fsampler.paper import gate_values, judged
+from comfyui_fsampler.fsampler.part_report import Part, worst
 from comfyui_fsampler.fsampler.parts import Parts
 from comfyui_fsampler.fsampler.policies import Decision
 from comfyui_fsampler.fsampler.predictors import Polynomial
 from comfyui_fsampler.fsampler.query import QueryReader
+from comfyui_fsampler.fsampler.recorded_plans import planned
 from comfyui_fsampler.samplers import SOLVERS
 from gaussian import Gaussian
 from toys import noise, schedule
@@ -106,6 +108,16 @@ def test_each_part_ends_where_it_would_alone(case):
     assert (pooled - expected)[..., SIZES[0] :].abs().max() > 1e-3
 
 
+def test_a_recorded_plan_says_the_same_to_each_part():
+    models = Calm(guided=True), Calm(RESTLESSNESS, True)
+    _, recorded = run(SOLVERS["euler"], Pack(*models), start(), "record", ())
+    mode = str(planned(recorded.recording, 9))
+    result, report = run(SOLVERS["euler"], Pack(*models), start(), mode)
+    parts = alone(SOLVERS["euler"], models, start(), mode)
+    assert report.calls == 9 and all(other.sequence == report.sequence for _, other in parts)
+    torch.testing.assert_close(result, torch.cat([final for final, _ in parts], dim=-1), atol=2e-5, rtol=2e-5)
+
+
 def error(result, full):
     """Relative to the full run, of the worst sample."""
     return float(((result - full).norm(dim=-1) / full.norm(dim=-1)).max())
@@ -129,15 +141,33 @@ def test_the_worst_part_decides_and_keeps_its_promise(solver):
 def test_the_report_shows_every_part():
     _, report = run(SOLVERS["euler"], PACK, start(), "auto:0.05")
     calm, restless = report.parts
-    assert (calm.elements, restless.elements) == SIZES and 0 < calm.largest < restless.largest / 3
-    assert [*calm.curvatures] == [*restless.curvatures] != []
-    assert report.line().endswith(f", curvature of its 2 parts {calm.largest:.2g} and {restless.largest:.2g}")
+    assert (calm.size, restless.size) == SIZES and 0 < calm.estimate < restless.estimate / 3
+    assert [*calm.curvatures] == [*restless.curvatures] != [] and restless.estimate == report.estimate
+    said = f"part 2 of 2 decided: estimates {calm.estimate:.2g} and {restless.estimate:.2g}"
+    assert report.line().endswith(f", estimate {restless.estimate:.2g}; {said}")
+    assert said in report.outcome().split("\n")
     data = json.loads(report.to_json())
     assert data == report.to_dict()
-    assert [part["elements"] for part in data["parts"]] == [*SIZES]
+    assert [(part["size"], part["estimate"]) for part in data["parts"]] == [
+        (960, calm.estimate),
+        (24, restless.estimate),
+    ]
     assert [*data["parts"][1]["curvatures"].values()] == [*restless.curvatures.values()]
+    rows = report.table().split("\n")[1:-1]
+    for record, row, told in zip(report.records, rows, data["records"], strict=True):
+        assert (record.by_part == ()) == (record.estimate is None) == ("by_part" not in told)
+        assert f"{record.kind}  " + " ".join(f"{figure:.5f}" for figure in record.by_part) in row
+        assert max(record.by_part, default=None) == record.estimate
     _, one = run(SOLVERS["euler"], PACK, start(), "auto:0.05", ())
-    assert not one.parts and "parts" not in one.to_dict() and "parts" not in one.line()
+    assert not one.parts and "part" not in one.to_json() and "part" not in one.line()
+
+
+def test_a_mode_without_estimates_tells_the_curvatures_of_the_parts():
+    _, report = run(SOLVERS["euler"], PACK, start(), "h2/s2")
+    calm, restless = (max(part.curvatures.values()) for part in report.parts)
+    assert report.line().endswith(f"; part 2 of 2 curves most: curvatures {calm:.2g} and {restless:.2g}")
+    assert worst([Part(4, None, {}), Part(2, None, {})]) == worst([]) == ""
+    assert worst([Part(4, 0.03, {}), Part(2, 0.01, {2: 9.0})]) == "part 1 of 2 decided: estimates 0.03 and 0.01"
 
 
 class Silent(Polynomial):
@@ -173,17 +203,17 @@ def test_the_gate_is_the_worst_parts():
     reader.read(start(), SIGMAS[:1], {})
     assert reader.elements == [960, 960, 24, 24]
     figures = GateFigures((4.0, 1.0), (4.0, 1.0), (4.0, 1.0), (0.1, 0.5))
-    assert gate_value(figures, 0.5, [900, 10]) == 0.25
+    assert gate_values(figures, 0.5, [900, 10]) == (pytest.approx(0.025), 0.25)
     empty = GateFigures((4.0, 0.0), (4.0, 0.0), (4.0, 0.0), (0.1, 1e-6))
-    assert gate_value(empty, 0.5, [900, 16]) == pytest.approx(0.125)  # the floor is that of 16 elements
-    first = [
-        next(r.estimate for r in report.records if r.estimate)
-        for _, report in [
-            run(SOLVERS["euler"], PACK, start(), "adaptive"),
-            *alone(SOLVERS["euler"], PACK.parts, start(), "adaptive"),
-        ]
-    ]
-    assert first[0] == pytest.approx(max(first[1:]), rel=1e-3) and first[1] < first[2]
+    assert gate_values(empty, 0.5, [900, 16])[1] == pytest.approx(0.125)  # the floor is that of 16 elements
+    _, report = run(SOLVERS["euler"], PACK, start(), "adaptive")
+    first = next(record for record in report.records if record.estimate)
+    calm, restless = (
+        next(record.estimate for record in other.records if record.estimate)
+        for _, other in alone(SOLVERS["euler"], PACK.parts, start(), "adaptive")
+    )
+    assert first.by_part == pytest.approx((calm, restless), rel=1e-3)
+    assert first.estimate == first.by_part[1] > first.by_part[0]
 
 
 def test_the_distance_from_eulers_state_is_each_parts():

@@ -202,6 +202,31 @@ def walk(policy, sigmas, curvatures=None, noisy=False):
     return real, decisions
 
 
+def test_the_calls_are_enough_for_every_part():
+    sigmas, policy = tuple(schedule(20, dtype=torch.float64).tolist()), ErrorControl(0.05, 3, 1, 5)
+
+    def decide(*parts, step=5, real=(0, 1, 2, 4)):
+        worst = {step: max(part[step] for part in parts) for step in parts[0]}
+        by_part = parts if len(parts) > 1 else ()
+        return policy.decide(Situation(step, sigmas, real, curvatures=worst, curvatures_by_part=by_part))
+
+    calm, early, late = {2: 0.01, 4: 0.01}, {2: 0.4, 4: 0.02}, {2: 0.04, 4: 0.35}
+    for part in (calm, early, late):
+        twice = {step: 2 * kappa for step, kappa in part.items()}
+        one, two = decide(part, twice).by_part
+        assert two == pytest.approx(2 * one) and two == decide(twice).estimate and decide(part).by_part == ()
+        assert decide(part, dict.fromkeys(part, 0.0)).by_part == (decide(part).estimate, 0.0)
+    for parts in ((calm, late), (late, calm), (early, late), (calm, early, late)):
+        together = decide(*parts)
+        assert together.estimate == max(together.by_part) <= 0.05
+        at_late = together.by_part[parts.index(late)]
+        assert at_late == decide(late).estimate and together.skip == decide(late).skip != decide(calm).skip
+    # A part is charged what its own back-tests showed, not the worst of each, which no part is like.
+    gaps = {"step": 8, "real": (0, 1, 4, 7)}
+    both, as_one = decide({4: 0.2, 7: 0.01}, {4: 0.02, 7: 0.2}, **gaps), decide({4: 0.2, 7: 0.2}, **gaps)
+    assert max(both.by_part) == both.estimate < 0.8 * as_one.estimate
+
+
 @pytest.mark.parametrize("flow", [False, True])
 @pytest.mark.parametrize("protect_first, protect_last", [(3, 1), (2, 1), (0, 0), (3, 4), (5, 2)])
 def test_a_budget_is_spent_exactly_and_outside_the_windows(flow, protect_first, protect_last):

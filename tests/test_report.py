@@ -1,12 +1,27 @@
 """The report: its line, table, JSON and chart, from records made by hand."""
 
+import itertools
 import json
 import pathlib
 import re
+from dataclasses import replace
 
 import pytest
 from comfyui_fsampler.fsampler import Note, Record, Report, sample
-from comfyui_fsampler.fsampler.chart import BAR, HEAD, LANE, LEFT, PAPER, REAL_COLOUR, SKIP_COLOUR, TOP, draw
+from comfyui_fsampler.fsampler.chart import (
+    BAR,
+    ESTIMATE_COLOUR,
+    HEAD,
+    LANE,
+    LEFT,
+    PAPER,
+    REAL_COLOUR,
+    SKIP_COLOUR,
+    THICK,
+    THIN,
+    TOP,
+    draw,
+)
 from comfyui_fsampler.fsampler.notes import CODES
 from comfyui_fsampler.samplers import SOLVERS
 from PIL import Image
@@ -126,6 +141,15 @@ def test_the_chart_shows_each_step_of_each_lane():
         assert colours == [REAL_COLOUR if letter == "R" else SKIP_COLOUR for letter in report.sequence]
     single = made("RSR").chart()
     assert isinstance(single, Image.Image) and single.height < image.height
+
+
+def test_the_chart_shows_the_estimates_of_all_parts():
+    report = made("RRS")
+    report.records[2] = replace(report.records[2], estimate=0.8, by_part=(0.2, 0.8))
+    image, middle = draw([report]), LEFT + round(2.4 * (960 - 2 * LEFT) / 3)
+    bar = [image.getpixel((middle, y)) for y in range(TOP + HEAD, TOP + HEAD + BAR + 1)]
+    lines = [len([*run]) for colour, run in itertools.groupby(bar) if colour == ESTIMATE_COLOUR]
+    assert lines == [THICK, THIN]
 
 
 @pytest.mark.parametrize("steps", [1, 20, 300, 928, 2000])

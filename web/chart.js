@@ -23,6 +23,7 @@ export function style() {
     .fsampler-chart .R { background: #3b82c4; }
     .fsampler-chart .S { border: 1px solid #8a9099; }
     .fsampler-chart .E { position: absolute; left: 0; right: 0; height: 3px; background: #e07b39; }
+    .fsampler-chart .E.part { height: 1px; }
     .fsampler-chart .steps { display: flex; height: 16px; }
     .fsampler-chart .steps > div { flex: 1; width: 0; text-align: center; overflow: visible; white-space: nowrap; }
     .fsampler-chart .legend { display: flex; flex-wrap: wrap; gap: 2px 14px; }
@@ -39,17 +40,20 @@ function element(kind, name, ...inside) {
   return made;
 }
 
-// steps: a letter a step, R or S; estimates: of each step, a share of the largest is drawn; null has none.
-export function chart({ steps, estimates }) {
+// steps: a letter a step, R or S; estimates: of each step, a share of the largest is drawn; null has none. parts: of
+// each step the estimates of a pack's parts, of which the largest is in estimates; only there for a pack.
+export function chart({ steps, estimates, parts = [] }) {
   const said = words(), largest = Math.max(0, ...estimates.filter((one) => one !== null));
   const bars = element("div", "bars"), numbers = element("div", "steps");
   const every = Math.max(1, Math.ceil(steps.length / LABELS));
   [...steps].forEach((kind, step) => {
-    const bar = element("div", kind), estimate = estimates[step];
-    bar.title = `${step}: ${kind === "R" ? said.real : said.skip}${estimate === null ? "" : `, ${said.estimate} ${estimate}`}`;
-    if (estimate !== null && largest > 0) {
-      const line = element("div", "E");
-      line.style.bottom = `${Math.min(estimate / largest, 1) * 90}%`;
+    const bar = element("div", kind), estimate = estimates[step], each = parts[step] ?? [];
+    const told = each.length ? each.join(" | ") : estimate;
+    bar.title = `${step}: ${kind === "R" ? said.real : said.skip}${estimate === null ? "" : `, ${said.estimate} ${told}`}`;
+    for (const [one, mark] of [...each.map((part) => [part, "E part"]), [estimate, "E"]]) {
+      if (one === null || largest <= 0) continue;
+      const line = element("div", mark);
+      line.style.bottom = `${Math.min(one / largest, 1) * 90}%`;
       bar.append(line);
     }
     bars.append(bar);

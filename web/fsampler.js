@@ -35,9 +35,12 @@ function kept(output) {
   const result = { text: output.text.join("\n") };
   if (output.json) {
     const first = new Map(); // a step's first evaluation
-    for (const record of JSON.parse(output.json[0]).records) if (!first.has(record.step)) first.set(record.step, record);
-    result.steps = [...first.values()].map((record) => record.kind[0]).join("");
-    result.estimates = [...first.values()].map((record) => record.estimate && Number(record.estimate.toPrecision(3)));
+    const report = JSON.parse(output.json[0]), rounded = (figure) => figure && Number(figure.toPrecision(3));
+    for (const record of report.records) if (!first.has(record.step)) first.set(record.step, record);
+    const records = [...first.values()];
+    result.steps = records.map((record) => record.kind[0]).join("");
+    result.estimates = records.map((record) => rounded(record.estimate));
+    if (report.parts) result.parts = records.map((record) => (record.by_part ?? []).map(rounded));
   }
   return result;
 }

@@ -372,6 +372,8 @@ NOT_TUNING = {
     "chart.REAL_COLOUR": "a colour of the chart",
     "chart.SKIP_COLOUR": "a colour of the chart",
     "chart.ESTIMATE_COLOUR": "a colour of the chart",
+    "chart.THICK": "a size in the chart",
+    "chart.THIN": "a size in the chart",
     "chart.LANE": "a size in the chart",
     "chart.NORMAL": "a size in the chart",
     "chart.SMALL": "a size in the chart",

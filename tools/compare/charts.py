@@ -12,7 +12,7 @@ def steps(report: Object, name: str) -> str:
     """A chart of one run, ``report`` being the engine's as JSON; "" if it has no records.
 
     One bar a step: filled where the model was called, hollow where its answer was predicted. A line in each bar is the
-    estimated error, as a share of the largest of the run.
+    estimated error, as a share of the largest of the run; of a pack of parts the others' are thinner ones.
     """
     first: dict[str, Object] = {}  # solvers of two stages have two records a step
     for record in objects(report.get("records")):
@@ -28,13 +28,15 @@ def steps(report: Object, name: str) -> str:
         real = record.get("kind") == "REAL"
         told = f"step {record.get('step')}: {record.get('kind')}, {record.get('reason')}"
         x, wide = at * width, max(width * 0.86, 0.5)
-        line = ""
-        if estimate is not None and largest > 0:
-            y = bar - 3 - (bar - 6) * min(estimate / largest, 1)
-            line = f'<path class="estimate" d="M{x:.1f} {y:.1f}h{wide:.1f}"/>'
+        others, lines = record.get("by_part"), ""
+        marks = [(_number(other), "estimate part") for other in others] if isinstance(others, list) else []
+        for value, kind in [*marks, (estimate, "estimate")]:
+            if value is not None and largest > 0:
+                y = bar - 3 - (bar - 6) * min(value / largest, 1)
+                lines += f'<path class="{kind}" d="M{x:.1f} {y:.1f}h{wide:.1f}"/>'
         parts.append(
             f'<g><title>{escape(told)}</title><rect class="{"real" if real else "skip"}" x="{x:.1f}" y="1" '
-            f'width="{wide:.1f}" height="{bar - 2}"/>{line}</g>'
+            f'width="{wide:.1f}" height="{bar - 2}"/>{lines}</g>'
         )
         if at % max(1, math.ceil(len(records) / 20)) == 0:
             parts.append(f'<text x="{x + wide / 2:.1f}" y="{bar + 14}">{escape(record.get("step"))}</text>')

@@ -8,7 +8,7 @@ import rig
 import torch
 from comfyui_fsampler.nodes.parts import parts_of
 
-SHAPES = [(2, 3, 8, 8), (2, 3, 4, 8)]
+SHAPES = [(2, 3, 8, 8), (2, 0, 4), (2, 3, 4, 8)]  # without sound, a part may be empty
 PACK = torch.zeros(2, 1, 288)
 
 
@@ -62,6 +62,10 @@ def test_a_run_judges_the_parts_that_it_knows(said, monkeypatch):
     _, report = rig.ours(model, custom_mode="calls:8", latent_image=latent, steps=12)
     known = said or hasattr(model.model, "latent_shapes")  # 0.33.0 says of every latent what it is
     assert report.calls == 8 and [note.code for note in report.notes] == ([] if known else ["parts-unknown"])
-    assert [part.elements for part in report.parts] == (SIZES if said else [])
-    assert all(part.largest > 0 for part in report.parts)
+    assert [part.size for part in report.parts] == (SIZES if said else [])
+    assert all(max(part.curvatures.values()) > 0 for part in report.parts)
+    assert ("; part " in report.line()) == ("\npart " in report.outcome()) == said
     assert rig.ours(model, "off", latent_image=latent)[1].notes == []
+    _, recorded = rig.ours(model, "record", latent_image=latent, steps=12)
+    assert [note.code for note in recorded.notes] == (["not-recorded"] if said else [] if known else ["parts-unknown"])
+    assert (recorded.recording is None) == said
