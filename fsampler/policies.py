@@ -205,8 +205,7 @@ class ErrorControl(Policy):
         allowed = (self.tolerance / share) ** 2
         needs = [(kappa, max(allowed - gone, RESERVE * allowed)) for gone, kappa in spent]
         calls, rest, plan = min((_enough(plan, needs, before, last) for plan in plans), key=lambda way: way[0])
-        coming = [kappa**2 * rest if kappa else 0.0 for _, kappa in spent]  # rest may be infinite
-        each = tuple(share * (gone + more) ** 0.5 for (gone, _), more in zip(spent, coming, strict=True))
+        each = tuple(share * (gone + kappa**2 * rest) ** 0.5 for gone, kappa in spent)
         estimate, by_part = max(each), each if len(each) > 1 else ()
         within = estimate <= self.tolerance
         following = plan.next_real(before, last, calls)

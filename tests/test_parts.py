@@ -206,6 +206,7 @@ def test_the_gate_is_the_worst_parts():
     assert gate_values(figures, 0.5, [900, 10]) == (pytest.approx(0.025), 0.25)
     empty = GateFigures((4.0, 0.0), (4.0, 0.0), (4.0, 0.0), (0.1, 1e-6))
     assert gate_values(empty, 0.5, [900, 16])[1] == pytest.approx(0.125)  # the floor is that of 16 elements
+    assert Parts(SIZES).worst((0.1, 0.3, 4.0, 2.0)) == (0.3, 4.0) and Parts().worst((0.1, 0.3)) == (0.3,)
     _, report = run(SOLVERS["euler"], PACK, start(), "adaptive")
     first = next(record for record in report.records if record.estimate)
     calm, restless = (
