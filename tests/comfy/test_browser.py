@@ -254,6 +254,21 @@ def test_the_chart_has_the_nodes_width_and_type_that_can_be_read(gui):
     )
 
 
+def test_the_chart_shows_the_estimates_of_all_parts(gui):
+    gui.open_prompt(A_B)
+    records = [
+        {"step": 0, "kind": "REAL", "estimate": None},
+        {"step": 1, "kind": "SKIP", "estimate": 0.8, "by_part": [0.2, 0.8]},
+    ]
+    output = {"text": ["x"], "json": [json.dumps({"records": records, "parts": [{"size": 90}, {"size": 9}]})]}
+    gui.do("([id, output]) => app.graph.getNodeById(id).onExecuted(output)", ["report", output])
+    gui.wait(f"id => !!({ELEMENT})(id).querySelector('.fsampler-chart')", "report")
+    lines = f"[...({ELEMENT})(id).querySelectorAll('.bars .E')]"
+    drawn = gui.do(f"id => {lines}.map(one => [one.style.bottom, getComputedStyle(one).height])", "report")
+    assert drawn == [["22.5%", "1px"], ["90%", "1px"], ["90%", "3px"]]
+    assert gui.do(f"id => {lines}[0].parentElement.title", "report").endswith(" 0.2 | 0.8")
+
+
 def test_the_node_that_skips_shows_its_line(gui, server):
     gui.open_prompt(A_B | {"fast": ours("fast", seed=77)})
     history = server.history(gui.run())
