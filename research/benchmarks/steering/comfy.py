@@ -37,6 +37,9 @@ class ComfyRuns:
     def hold(self, kinds, only=slice(None)):
         return self._make("hold", kinds, only)[0]
 
+    def hold_epsilon(self, kinds, only=slice(None)):
+        return self._make("hold_epsilon", kinds, only)[0]
+
     def _make(self, what, given, only):
         problem = self.problem
         named = {"cell": problem.cell, "images": problem.images, "seed": problem.seed, "told": problem.told}

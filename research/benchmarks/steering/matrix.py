@@ -16,8 +16,16 @@ CFGS = (1.0, 3.0, 5.0, 7.0)
 STEPS = (20, 30, 50)
 NETWORKS = ("unet", "dit", "mixture")  # class-conditional, of every prediction type
 GALAXY = "galaxygrad"
-NOISY = {"er_sde"}  # they add noise of their own
-TWICE = {"heun"}  # two evaluations a step, one in the last
+NOISY_SAMPLERS = (  # they add noise of their own
+    "er_sde",
+    "euler_ancestral",
+    "dpmpp_2m_sde",
+    "dpmpp_3m_sde",
+    "lcm",
+    "dpmpp_2s_ancestral",
+    "dpmpp_sde",
+)
+TWICE = {"heun", "dpmpp_2s_ancestral", "dpmpp_sde"}  # two evaluations a step, one in the last
 WEIGHTS = {"unet": 3, "dit": 2, "mixture": 3, GALAXY: 2}  # how many cells of a network for one of another: by cost
 HALVES = ("tune", "report")
 

@@ -16,9 +16,9 @@ from comfyui_fsampler.tools.metrics import each
 from safetensors.torch import load_file, save_file
 
 from .comfy import ComfyRuns
-from .matrix import COMFY_SAMPLERS, evaluations
+from .matrix import NOISY_SAMPLERS, evaluations
 from .problem import Problem, version
-from .runs import Runs
+from .runs import OWN, Runs
 
 MOST = 80.0  # dB: from here on images count as equal
 
@@ -29,6 +29,7 @@ class Kept:
     def __init__(self, folder, problem):
         cell = problem.cell
         named = f"{cell.name}, {problem.images} images, seed {problem.seed}, network {version(cell.network)}"
+        named += ", noise path 1" if cell.sampler in NOISY_SAMPLERS else ""
         stem = f"{cell.name.replace(' ', '_')}-{hashlib.sha256(named.encode()).hexdigest()[:8]}"
         self.images = problem.images
         self.latents, self.scores = folder / f"{stem}.safetensors", folder / f"{stem}.json"
@@ -65,7 +66,7 @@ def measure(cell, modes, images, seed, folder, told=True, runs=None):
     problem = Problem(cell, images, seed, told)
     if runs is None:
         theirs = functools.partial(ComfyRuns, log=folder / "comfyui.log")
-        runs = theirs if cell.sampler in COMFY_SAMPLERS else Runs
+        runs = Runs if cell.sampler in OWN else theirs
     made, kept = runs(problem), Kept(folder, problem)
     full = kept.full(made.full)
     if not torch.isfinite(full).all():
@@ -81,16 +82,21 @@ def measure(cell, modes, images, seed, folder, told=True, runs=None):
     rows = []
     for mode in modes:
         parts = [slice(i, i + 1) for i in range(images)] if mode in PRESETS else [slice(None)]
-        ours, rivals, held, calls = [], [], [], []
+        ours, rivals, held, held_epsilon, calls = [], [], [], [], []
         for part in parts:
             run = made.ours(resolved(mode, problem), part)
             ours += scores(run.latents, part)
             rivals += fewer(run.calls, part)
             held += kept.score(f"hold {run.kinds}", part, lambda: scores(made.hold(run.kinds, part), part))  # noqa: B023
+            if cell.sampler in NOISY_SAMPLERS:
+                name = f"hold epsilon {run.kinds}"
+                held_epsilon += kept.score(name, part, lambda: scores(made.hold_epsilon(run.kinds, part), part))  # noqa: B023
             calls.append(run.calls)
         row = {**cell._asdict(), "cell": cell.name, "half": cell.half, "images": images, "seed": seed, "mode": mode}
         row |= {"calls": sum(calls) / len(calls), "evaluations": evaluations(cell.sampler, len(problem.sigmas()) - 1)}
-        for name, found in (("", ours), ("fewer_", rivals), ("hold_", held)):
+        for name, found in (("", ours), ("fewer_", rivals), ("hold_", held), ("hold_epsilon_", held_epsilon)):
+            if not found:
+                continue
             row |= {f"{name}{figure}": mean(found, i) for i, figure in enumerate(("ssim", "psnr"))}
             row[f"{name}each"] = [[round(figure, 5) for figure in image[:2]] for image in found]
         row["error"] = round(max(error for _, _, error in ours), 6)  # of the worst image

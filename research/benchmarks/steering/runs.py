@@ -7,7 +7,7 @@ from comfyui_fsampler.fsampler import sample
 from comfyui_fsampler.samplers import SOLVERS
 from comfyui_fsampler.samplers.common import euler_step, solve
 
-from .matrix import NOISY
+from .matrix import NOISY_SAMPLERS
 
 REAL = "R"
 
@@ -46,7 +46,7 @@ class Runs:
 
     def __init__(self, problem, solver=None):
         self.problem, self.solver = problem, solver or OWN[problem.cell.sampler]
-        self.noisy = problem.cell.sampler in NOISY
+        self.noisy = problem.cell.sampler in NOISY_SAMPLERS
 
     def full(self, steps=None, only=slice(None)):
         """Final latents of the bare sampler; of the cell's number of steps or another."""
@@ -61,6 +61,10 @@ class Runs:
     def hold(self, kinds, only=slice(None)):
         """Final latents with the model called at the same evaluations and the last answer held in between."""
         return self._solve(self.problem.sigmas(), lambda model: Holding(model, kinds, self.noisy), only)
+
+    def hold_epsilon(self, kinds, only=slice(None)):
+        """As ``hold``, but the last epsilon is held whether the sampler adds noise or not."""
+        return self._solve(self.problem.sigmas(), lambda model: Holding(model, kinds), only)
 
     def _solve(self, sigmas, around, only):
         model, x = self.problem.begin(float(sigmas[0]), only)

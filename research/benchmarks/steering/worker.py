@@ -15,15 +15,17 @@ from safetensors.torch import save_file
 
 from ...demo.comfyui import enter
 from .matrix import Cell
+from .noise_path import NoisePath, ancestral_clock, er_sde_clock
 from .problem import Problem
 from .runs import Ours, Runs
 
 
 class Patched:
-    """A denoiser with the way to the MODEL's sampling that ``er_sde`` takes."""
+    """A denoiser with the ways to the MODEL's sampling that samplers take."""
 
     def __init__(self, model, sampling):
         self.model, self.sampling = model, sampling
+        self.model_sampling = sampling
         self.inner_model = self.model_patcher = self
 
     def get_model_object(self, _name):
@@ -48,24 +50,23 @@ def sampling_of(cell):
 def solver(cell):
     """ComfyUI's sampler of a cell, in k-diffusion's signature, as ``Runs`` calls it."""
     from comfy.extra_samplers.uni_pc import sample_unipc
-    from comfy.k_diffusion.sampling import sample_er_sde, sample_res_multistep
+    from comfy.k_diffusion import sampling
 
     def uni_pc(model, x, sigmas, extra_args=None, callback=None, disable=None):
         return sample_unipc(model, x, sigmas.clone(), extra_args or {}, callback, True)  # it writes into its sigmas
 
     def res_multistep(model, x, sigmas, extra_args=None, callback=None, disable=None):
-        return sample_res_multistep(model, x, sigmas, extra_args or {}, callback, True)
+        return sampling.sample_res_multistep(model, x, sigmas, extra_args or {}, callback, True)
 
-    def er_sde(model, x, sigmas, extra_args=None, callback=None, disable=None, *, first=0):
-        seeds = [torch.Generator().manual_seed(100_003 * (first + i) + 50_000) for i in range(len(x))]
+    def noisy(model, x, sigmas, extra_args=None, callback=None, disable=None, *, first=0, noise_sampler=None):
+        clock = er_sde_clock if cell.sampler == "er_sde" else ancestral_clock
+        seeds = [100_003 * (first + i) + 50_000 for i in range(len(x))]  # an image's noise depends on its number alone
+        full = Problem(cell, 0, 0).sigmas().tolist()
+        noise = NoisePath(x.shape[1:], seeds, clock, cell.prediction == "flow", full)
+        sample, patched = getattr(sampling, f"sample_{cell.sampler}"), Patched(model, sampling_of(cell))
+        return sample(patched, x, sigmas, extra_args or {}, callback, True, noise_sampler=noise_sampler or noise)
 
-        def noise(_sigma, _sigma_next):  # an image's depends on its number alone
-            return torch.stack([torch.randn(x.shape[1:], generator=seed) for seed in seeds])
-
-        patched = Patched(model, sampling_of(cell))
-        return sample_er_sde(patched, x, sigmas, extra_args or {}, callback, True, noise_sampler=noise)
-
-    return {"uni_pc": uni_pc, "res_multistep": res_multistep, "er_sde": er_sde}[cell.sampler]
+    return {"uni_pc": uni_pc, "res_multistep": res_multistep}.get(cell.sampler, noisy)
 
 
 def perform(cell, images, seed, told, what, given, only, path):
