@@ -32,7 +32,7 @@ from .versus.results import Results
 
 MAIN = NOISY_SAMPLERS[:3]
 KINDS = (("flow", "simple", 3.0), ("eps", "karras", None), ("flow", "beta", 3.0), ("eps", "normal", None))
-CFGS = (1.0, 3.0, 5.0)
+CFGS = (1.0, 3.0, 5.0, 7.0)
 STEPS = (20, 30)
 BUDGETS = ("calls:75%", "calls:60%")
 MODES = (*BUDGETS, "balanced", "fast", "turbo")
@@ -40,11 +40,13 @@ RIVALS = {"ours": "", "fewer steps": "fewer_", "denoised held": "hold_", "epsilo
 
 
 def cells(half, samplers, cfgs=CFGS, networks=NETWORKS):
-    """One cell of that half for each sampler, network and guidance scale; kinds and steps take turns."""
+    """One cell of that half for each sampler, network and guidance scale; kinds and steps take turns, and begin with
+    another one for each network, so that no guidance scale keeps to one kind."""
     found = []
     for number, (sampler, network, cfg) in enumerate((s, n, c) for s in samplers for n in networks for c in cfgs):
         every = [Cell(network, *kind, sampler, cfg, steps) for steps in STEPS for kind in KINDS]
-        turned = [every[(number + i) % len(every)] for i in range(len(every))]
+        begin = number + number // len(cfgs)
+        turned = [every[(begin + i) % len(every)] for i in range(len(every))]
         found += [cell for cell in turned if cell.half == half][:1]
     return found
 
