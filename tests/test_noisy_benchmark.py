@@ -25,3 +25,18 @@ def test_the_summary_counts_what_is_lost_in_either_figure():
         "| lcm | calls:60% | 2 | 60 % | 31.0 / 0.900 | 31.0 / 0.800 | 29.0 / 0.950 | 20.0 / 0.500 "
         "| 1 + 0 | 0 + 2 | 0 + 0 |"
     )
+
+
+def test_no_guidance_scale_keeps_to_one_kind_of_schedule():
+    kinds = {}
+    for cell in noisy.cells("report", NOISY_SAMPLERS):
+        kinds.setdefault(cell.cfg, set()).add((cell.prediction, cell.schedule))
+    assert min(map(len, kinds.values())) >= 3
+
+
+def test_presets_are_held_against_their_tolerance_apart_from_the_rest():
+    preset = {"sampler": "er_sde", "mode": "fast", "tolerance": 0.1, "cfg": 1.0, "calls": 5, "evaluations": 20}
+    rows = [{**preset, "error": 0.05}, {**preset, "error": 0.3, "cfg": 5.0, "calls": 15}]
+    expected = "| fast | er_sde | 2 | 50 % | 25 % | 1.75 | 1 | 3.0 |"
+    assert noisy.presets(rows).splitlines()[2] == expected
+    assert noisy.page(rows).splitlines() == noisy.presets(rows).splitlines()

@@ -190,6 +190,12 @@ def test_what_does_not_depend_on_the_engine_is_made_once(measured):
     assert measure.measure(CELL, MODES, 2, 0, folder, runs=Refusing) == rows
 
 
+def test_a_mode_alone_has_no_rivals(measured):
+    folder, (_, preset) = measured
+    (row,) = measure.measure(CELL, ["fast"], 2, 0, folder, alone=True)
+    assert row == {name: value for name, value in preset.items() if not name.startswith(("fewer", "hold"))}
+
+
 def test_another_seed_is_another_cache(measured):
     with pytest.raises(AssertionError):
         measure.measure(CELL, MODES, 2, 1, measured[0], runs=Refusing)

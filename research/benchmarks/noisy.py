@@ -10,6 +10,8 @@ and fewer steps add what the full run adds over the same stretch of sigma. So wh
 steps come as near it as they can. Not so for ``lcm``, which keeps nothing of a state's noise: no number of steps has
 noise that another one's would be the sum of, and its fewer steps are another picture of the same class.
 
+A preset stands alone, with what it calls and how near it comes to its tolerance: it makes other calls in every run.
+
 Rows are kept in ``--out``, and what does not depend on the engine in ``--cache``, as those of ``steering``.
 """
 
@@ -26,7 +28,6 @@ from .markdown import rows as table
 from .steering.__main__ import key
 from .steering.matrix import HALVES, NETWORKS, NOISY_SAMPLERS, Cell
 from .steering.pool import measured
-from .steering.report import tolerances
 from .versus.play import engine
 from .versus.results import Results
 
@@ -86,13 +87,30 @@ def summary(rows):
     return table(header, body)
 
 
+def presets(rows):
+    """By preset and sampler: the calls, all and at CFG 1, and the error of the worst image over the tolerance."""
+    groups = {}
+    for row in rows:
+        groups.setdefault((row["mode"], row["sampler"]), []).append(row)
+    body = []
+    for (mode, sampler), of in groups.items():
+        shares = [(row["cfg"], 100 * row["calls"] / row["evaluations"]) for row in of]
+        alone = [share for cfg, share in shares if cfg == 1]
+        calls = [f"{statistics.fmean(each):.0f} %" if each else "" for each in ([share for _, share in shares], alone)]
+        over = [row["error"] / row["tolerance"] for row in of]
+        lost = sum(ratio > 1 for ratio in over)
+        body.append([mode, sampler, len(of), *calls, f"{statistics.median(over):.2f}", lost, f"{max(over):.1f}"])
+    return table(
+        ["preset", "sampler", "cells", "calls", "at CFG 1", "median error / tolerance", "cells above 1", "most"], body
+    )
+
+
 def page(rows):
     """Everything of some rows; PSNR in dB / SSIM against the full run, cells lost in PSNR + in SSIM."""
-    parts = [summary(rows)]
-    if any("tolerance" in row for row in rows):
-        parts.append(tolerances(rows))
-    modes = dict.fromkeys(row["mode"] for row in rows)
-    parts += [f"{mode}:\n\n{by_network(rows, mode)}" for mode in modes if mode in BUDGETS]
+    steered = [row for row in rows if "tolerance" in row]
+    rest = [row for row in rows if "tolerance" not in row]
+    parts = ([summary(rest)] if rest else []) + ([presets(steered)] if steered else [])
+    parts += [f"{mode}:\n\n{by_network(rest, mode)}" for mode in dict.fromkeys(row["mode"] for row in rest)]
     return "\n".join(parts)
 
 
@@ -123,8 +141,10 @@ def main(argv=None):
     for cell in chosen:
         label = {"cell": cell.name, "images": args.images, "seed": args.seed}
         missing = [mode for mode in modes if results.get({**label, "mode": mode}) is None]
-        todo += [(cell, missing, args.images, args.seed, args.cache)] if missing else []
-    with tqdm(total=len(todo), unit="cell") as bar:
+        for alone in (False, True):
+            wanted = [mode for mode in missing if (mode in PRESETS) == alone]
+            todo += [(cell, wanted, args.images, args.seed, args.cache, True, None, alone)] if wanted else []
+    with tqdm(total=len(todo)) as bar:
         for rows in measured(todo, args.jobs):
             for row in rows:
                 results.add({**row, "engine": now})

@@ -57,11 +57,11 @@ class Kept:
         os.replace(part, self.scores)
 
 
-def measure(cell, modes, images, seed, folder, told=True, runs=None):
+def measure(cell, modes, images, seed, folder, told=True, runs=None, alone=False):
     """The rows of a cell, one a mode: means over its images, and ``each`` of them as ``[ssim, psnr]``.
 
-    told: ``Problem``'s. runs: makes them (``Runs``, or ``ComfyRuns`` where the sampler is ComfyUI's). Raises
-    FloatingPointError for a full run in numbers that are none.
+    told: ``Problem``'s. runs: makes them (``Runs``, or ``ComfyRuns`` where the sampler is ComfyUI's). alone: without
+    fewer steps and holding. Raises FloatingPointError for a full run in numbers that are none.
     """
     problem = Problem(cell, images, seed, told)
     if runs is None:
@@ -86,12 +86,14 @@ def measure(cell, modes, images, seed, folder, told=True, runs=None):
         for part in parts:
             run = made.ours(resolved(mode, problem), part)
             ours += scores(run.latents, part)
+            calls.append(run.calls)
+            if alone:
+                continue
             rivals += fewer(run.calls, part)
             held += kept.score(f"hold {run.kinds}", part, lambda: scores(made.hold(run.kinds, part), part))  # noqa: B023
             if cell.sampler in NOISY_SAMPLERS:
                 name = f"hold epsilon {run.kinds}"
                 held_epsilon += kept.score(name, part, lambda: scores(made.hold_epsilon(run.kinds, part), part))  # noqa: B023
-            calls.append(run.calls)
         row = {**cell._asdict(), "cell": cell.name, "half": cell.half, "images": images, "seed": seed, "mode": mode}
         row |= {"calls": sum(calls) / len(calls), "evaluations": evaluations(cell.sampler, len(problem.sigmas()) - 1)}
         for name, found in (("", ours), ("fewer_", rivals), ("hold_", held), ("hold_epsilon_", held_epsilon)):
