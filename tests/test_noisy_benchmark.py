@@ -27,6 +27,11 @@ def test_the_summary_counts_what_is_lost_in_either_figure():
     )
 
 
+def test_what_is_left_out_changes_no_other_cell():
+    some = noisy.cells("report", ["dpmpp_2m_sde"], [5.0], ["dit"])
+    assert len(some) == 1 and set(some) < set(noisy.cells("report"))
+
+
 def test_no_guidance_scale_keeps_to_one_kind_of_schedule():
     kinds = {}
     for cell in noisy.cells("report", NOISY_SAMPLERS):

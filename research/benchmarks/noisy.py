@@ -16,6 +16,7 @@ Rows are kept in ``--out``, and what does not depend on the engine in ``--cache`
 """
 
 import argparse
+import itertools
 import pathlib
 import statistics
 import sys
@@ -40,15 +41,18 @@ MODES = (*BUDGETS, "balanced", "fast", "turbo")
 RIVALS = {"ours": "", "fewer steps": "fewer_", "denoised held": "hold_", "epsilon held": "hold_epsilon_"}
 
 
-def cells(half, samplers, cfgs=CFGS, networks=NETWORKS):
-    """One cell of that half for each sampler, network and guidance scale; kinds and steps take turns, and begin with
-    another one for each network, so that no guidance scale keeps to one kind."""
+def cells(half, samplers=MAIN, cfgs=CFGS, networks=NETWORKS):
+    """One cell of that half for each sampler, network and guidance scale; what is left out changes no other.
+
+    Kinds and steps take turns, from another one on for each network, so that no guidance scale keeps to one kind.
+    """
     found = []
-    for number, (sampler, network, cfg) in enumerate((s, n, c) for s in samplers for n in networks for c in cfgs):
+    for number, (sampler, network, cfg) in enumerate(itertools.product(NOISY_SAMPLERS, NETWORKS, CFGS)):
         every = [Cell(network, *kind, sampler, cfg, steps) for steps in STEPS for kind in KINDS]
-        begin = number + number // len(cfgs)
-        turned = [every[(begin + i) % len(every)] for i in range(len(every))]
-        found += [cell for cell in turned if cell.half == half][:1]
+        begin = number + number // len(CFGS)
+        turned = (every[(begin + i) % len(every)] for i in range(len(every)))
+        if sampler in samplers and network in networks and cfg in cfgs:
+            found += [cell for cell in turned if cell.half == half][:1]
     return found
 
 
@@ -121,7 +125,7 @@ def parser():
     made.add_argument("--samplers", help=f"of {', '.join(NOISY_SAMPLERS)}")
     made.add_argument("--networks", default=",".join(NETWORKS))
     made.add_argument("--modes", default=",".join(MODES), help=f"of calls:P%% and {', '.join(PRESETS)}")
-    made.add_argument("--cfg", type=float, nargs="+", default=CFGS)
+    made.add_argument("--cfg", type=float, nargs="+", default=CFGS, choices=CFGS)
     made.add_argument("--images", type=int, default=2, help="a cell")
     made.add_argument("--seed", type=int, default=0)
     made.add_argument("--jobs", type=int, default=1)
