@@ -32,11 +32,13 @@ def test_what_is_left_out_changes_no_other_cell():
     assert len(some) == 1 and set(some) < set(noisy.cells("report"))
 
 
-def test_no_guidance_scale_keeps_to_one_kind_of_schedule():
+@pytest.mark.parametrize("half", HALVES)
+def test_no_guidance_scale_keeps_to_one_kind_of_schedule(half):
     kinds = {}
-    for cell in noisy.cells("report", NOISY_SAMPLERS):
-        kinds.setdefault(cell.cfg, set()).add((cell.prediction, cell.schedule))
-    assert min(map(len, kinds.values())) >= 3
+    for cell in noisy.cells(half, NOISY_SAMPLERS):
+        kinds.setdefault(cell.cfg, []).append((cell.prediction, cell.schedule))
+    for found in kinds.values():
+        assert 3 * max(map(found.count, found)) <= len(found)  # of 21 cells and four kinds
 
 
 def test_presets_are_held_against_their_tolerance_apart_from_the_rest():
