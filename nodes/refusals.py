@@ -7,6 +7,8 @@ REFUSED = {
     "dpm_adaptive": "dpm_adaptive sizes its steps by comparing evaluations, and predicted ones always agree; "
     "take a sampler of fixed steps, such as euler",
     "ar_video": "ar_video fills the model's caches with every call",
+    "lcm": "lcm draws all of its noise anew at every step, so any skipped call leads to another picture; "
+    "take fewer steps instead",
 }
 
 

@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 PREDICTIONS = ("flow", "eps", "v")
 STEPS, CFG, IMAGES = 20, 2.0, 2
+REASONS = {"CFG++": "CFG++", "sizes its steps": "sizes its own steps", "anew": "renews its noise"}
 
 sys.path.append(str(HERE / "inprocess"))
 
@@ -118,7 +119,7 @@ def cell(row):
     share = f"{row['calls']}/{row['evaluations']}"
     in_full = next((note.partition(": ")[2] for note in row["notes"] if note.startswith("runs in full")), None)
     if in_full:
-        return f"{share}, in full: {'CFG++' if 'CFG++' in in_full else 'sizes its own steps'}"
+        return f"{share}, in full: {next(short for word, short in REASONS.items() if word in in_full)}"
     return f"{share}, nothing skipped" if row["psnr"] is None else f"{row['psnr']} dB, {share}"
 
 

@@ -5,9 +5,13 @@ The nodes find out the same from the sampler itself (``nodes/refusals.py``) and 
 
 CFG_PP = "it reads the unconditional prediction of every call; take its plain form"
 ADAPTIVE = "it sizes its steps by comparing calls; take a sampler of fixed steps, such as euler"
+LCM = "it draws all of its noise anew at every step; take fewer steps instead"
 BY_NAME = {
     "dpm_adaptive": ADAPTIVE,
     "ar_video": "it fills the model's caches with every call",
+    "lcm": LCM,
+    "SamplerLCM": LCM,
+    "SamplerLCMUpscale": LCM,
     "SamplerDPMAdaptative": ADAPTIVE,
     "SamplerEulerCFGpp": CFG_PP,
     "SamplerEulerAncestralCFGPP": CFG_PP,

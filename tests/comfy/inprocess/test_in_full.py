@@ -36,6 +36,11 @@ def test_dpm_adaptive(caplog):
     in_full(run(rig.ksampler("dpm_adaptive")), "sizes its steps", caplog)
 
 
+def test_lcm(caplog):
+    """A skipped call leads it to another picture than the full run's, whatever was predicted."""
+    in_full(run(rig.ksampler("lcm")), "take fewer steps", caplog)
+
+
 def test_ar_video(caplog):
     """Core's function needs a video model; one of its name is refused all the same."""
 
