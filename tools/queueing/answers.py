@@ -33,6 +33,7 @@ class System(Answer):
     """What runs there."""
 
     comfyui_version: str = "of unknown version"
+    argv: list[str] = []  # the command that started it
 
 
 class SystemStats(Answer):

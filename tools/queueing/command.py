@@ -18,6 +18,7 @@ from .store import AGAIN, Store
 EXAMPLE = "fsampler queue portrait.json --modes off,fast --seeds 1-8"
 MODES = "off,balanced,fast"
 TIMEOUT = 600.0  # seconds
+FEW = 8  # servers that are gone and named at the end
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,12 +60,12 @@ def run(args: argparse.Namespace) -> str:
     if not 0.1 <= args.timeout <= 1e6:
         raise ValueError(f"--timeout {args.timeout:g}; expected seconds, 0.1 to 1000000")
     token = Secret(os.environ.get(NAME)).token  # one that cannot be masked is refused before anything is done
-    addresses = address.parse_all(getattr(args, "servers", None))
+    address.parse_all(getattr(args, "servers", None))
     out = getattr(args, "out", None) or Path("out/queue") / Path(args.file).stem
     with Store(out, token).opened(plan, Path(args.file).name) as store:
         remaining = [job for job in plan.jobs if store.finished(job) is None]
         began = time.monotonic()
-        board = _work(plan, remaining, store, addresses, args.timeout, token) if remaining else Board([], {})
+        board = _work(plan, remaining, store, args) if remaining else Board([], {})
         return _closing(plan, remaining, board, time.monotonic() - began, out)
 
 
@@ -81,46 +82,13 @@ def plan_of(args: argparse.Namespace) -> Plan:
     return Plan(prompt, {custom or mode: [mode, custom] for mode, custom in values}, seeds)
 
 
-def _work(
-    plan: Plan, remaining: list[QueueJob], store: Store, addresses: list[str], timeout: float, token: str | None
-) -> Board:
-    """Run the jobs, with a thread for each server; return the ``Board`` when all threads have ended."""
-    from .progress import Progress
-    from .server import Server
-    from .worker import Worker
+def _work(plan: Plan, jobs: list[QueueJob], store: Store, args: argparse.Namespace) -> Board:
+    """Run the jobs on whom the arguments name. What that needs is imported only now."""
+    from .crew import Named, work
 
-    servers = [Server(one, token, timeout) for one in addresses]
-    started = {job: store.started(job) for job in remaining}
-    board = Board(remaining, {job: place[0] for job, place in started.items() if place})
-    progress = Progress([one.name for one in servers], len(plan.jobs), len(plan.jobs) - len(remaining))
     stop = threading.Event()
-    for line in plan.untouched:
-        progress.say(f"left alone: {line}")
-    far = [one.name for one in servers if not address.is_loopback(one.address) and one.address.startswith("http:")]
-    if token and far:
-        progress.say(f"the token goes to {', '.join(far)} unencrypted; use https or an ssh tunnel")
-    workers = [Worker(server, plan, board, store, progress, stop) for server in servers]
-    try:
-        for worker in workers:
-            worker.start()
-        while any(worker.is_alive() for worker in workers):
-            for worker in workers:
-                worker.join(0.1)
-    except KeyboardInterrupt:
-        progress.say(f"{AGAIN}; a job that a server still runs is fetched then")
-        stop.set()
-        for worker in workers:
-            worker.join(2)
-        raise
-    finally:
-        stop.set()
-        progress.close()
-    for worker in workers:
-        if worker.error is not None:
-            raise worker.error
-        if worker.crashed:
-            raise RuntimeError(f"the thread of {worker.server.name} crashed; its traceback is above; {AGAIN}")
-    return board
+    named = Named(address.parse_all(getattr(args, "servers", None)), store.secret.token, args.timeout, stop)
+    return work(named, plan, jobs, store, stop)
 
 
 def _closing(plan: Plan, remaining: list[QueueJob], board: Board, seconds: float, out: Path) -> str:
@@ -128,7 +96,8 @@ def _closing(plan: Plan, remaining: list[QueueJob], board: Board, seconds: float
 
     Raises ValueError if some of them are not finished now.
     """
-    gone = "; ".join(cut(f"{name} {why}", LONGEST) for name, why in board.gone.items())
+    gone = "; ".join(cut(f"{name} {why}", LONGEST) for name, why in list(board.gone.items())[:FEW])
+    gone += f"; and {len(board.gone) - FEW} more" if len(board.gone) > FEW else ""
     if board.waiting:
         refused = {why for job in board.waiting for why in board.refused[job].values()}
         said = "; ".join([*(cut(why, LONGEST) for why in sorted(refused)[:3]), *([gone] if gone else [])])

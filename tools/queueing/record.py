@@ -4,7 +4,7 @@ import itertools
 import time
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, BinaryIO, Protocol
 
 from pydantic import ValidationError
 
@@ -12,7 +12,7 @@ from ..convert.links import Prompt
 from ..data import Object, as_list
 from ..report import Report, fault
 from ..text import cut
-from .answers import Entry, Status
+from .answers import Entry, Listed, Status
 from .deadline import SLOWEST, Deadline
 from .gone import Gone
 from .history import cached_nodes, seconds
@@ -20,7 +20,7 @@ from .names import slug
 from .outputs import PICTURES, ending, listed
 from .plan import QueueJob
 from .prompt import title
-from .server import ANSWER, Server
+from .server import ANSWER
 from .store import Store
 from .wiring import SHOW
 
@@ -60,7 +60,16 @@ def record_of(
     }
 
 
-def with_files(record: Object, prompt: Prompt, server: Server, store: Store) -> None:
+class Viewer(Protocol):
+    """Whoever gives the files that a history names; ``timeout`` is in seconds."""
+
+    timeout: float
+
+    def view(self, file: Listed, sink: BinaryIO, deadline: Deadline) -> bool:
+        """Write a file to ``sink``; False if it is not to be had. Raises ``Gone``, also at the deadline."""
+
+
+def with_files(record: Object, prompt: Prompt, server: Viewer, store: Store) -> None:
     """Fetch the files that a record's history lists, keep them, and list them in the record.
 
     All have one deadline, which moves a second on with each. What the server does not give, and what is past

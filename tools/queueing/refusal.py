@@ -12,8 +12,11 @@ class Refused(Exception):
     """A server does not run a prompt, or could not; ``lines`` say why, by node title and input."""
 
     def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__(lines)  # as they came, so that another process gets the same
         self.lines = list(lines)
-        super().__init__("; ".join(self.lines))
+
+    def __str__(self) -> str:
+        return "; ".join(self.lines)
 
 
 def complaints(answer: Submitted, prompt: Prompt) -> list[str]:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from ..convert.links import Prompt
 from ..text import cut
 from . import tls
-from .answers import Entry, History, Kind, Listed, ObjectInfo, QueueState, Submitted, SystemStats, parse
+from .answers import Entry, History, Kind, Listed, ObjectInfo, QueueState, Submitted, System, SystemStats, parse
 from .deadline import Deadline
 from .exchange import Reply, asking
 from .gone import Gone
@@ -36,9 +36,13 @@ class Server:
         self.secret = Secret(token)
         self.authorities = tls.authorities()
 
+    def system(self) -> System:
+        """What it says of itself."""
+        return self.read(SystemStats, "system_stats").system
+
     def check(self, kinds: Iterable[str]) -> None:
         """Raise ``Gone`` if its ComfyUI is too old, or has no nodes of these classes."""
-        version = self.read(SystemStats, "system_stats").system.comfyui_version
+        version = self.system().comfyui_version
         if version_of(version) < OLDEST:
             raise Gone(f"runs ComfyUI {cut(version, 40)}; expected {'.'.join(map(str, OLDEST))} or newer")
         missing = [kind for kind in kinds if kind not in self.read(ObjectInfo, f"object_info/{kind}").root]
