@@ -37,7 +37,7 @@ ALLOWED = {
     ),
     "tools": (
         {"tools", "fsampler", "samplers"},
-        {"torch", "numpy", "PIL", "torchmetrics", "tqdm", "pydantic", "certifi", "websockets"},
+        {"torch", "numpy", "PIL", "torchmetrics", "tqdm", "pydantic", "certifi", "websockets", "ray"},
     ),
 }
 SHIPPED = sorted(path for folder in ALLOWED for path in (ROOT / folder).rglob("*.py"))

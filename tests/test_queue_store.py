@@ -226,3 +226,35 @@ class TestBoard:
 
     def test_a_job_kept_by_a_server_that_is_not_named_any_more_is_anybodys(self):
         assert self.board({self.A: "z"}).take("x", Stop()) == self.A
+
+    def test_a_job_is_given_up_when_enough_places_have_refused_it(self):
+        board = Board([self.A], {}, most_places=2)
+        for name, place in (("x", "here"), ("y", "here"), ("z", "there"), ("w", "elsewhere")):
+            board.join(name, place)
+        assert board.take("x", Stop()) == self.A
+        board.refuse("x", "no")
+        assert board.take("y", Stop()) is None, "the same place"
+        assert board.left() == 1 and board.take("z", Stop()) == self.A
+        board.refuse("z", "nor here")
+        assert board.take("w", Stop()) is None and board.left() == 0 and board.waiting == [self.A]
+
+    def test_a_job_is_given_up_when_enough_servers_were_lost_over_it(self):
+        board = Board([self.A, self.B], {}, most_losses=2)
+        for name in ("x", "y"):
+            board.join(name, "here")
+            assert board.take(name, Stop()) == self.A
+            board.leave(name, "died")
+        board.join("z", "here")
+        assert board.take("z", Stop()) == self.B
+        board.finish("z")
+        assert board.take("z", Stop()) is None and board.waiting == [self.A] and board.done == {"here": 1}
+
+    def test_nothing_is_left_for_a_newcomer_once_all_that_were_there_have_refused_the_rest(self):
+        board = Board([self.A], {}, most_places=2)
+        board.join("x", "here")
+        board.join("z")
+        assert board.take("x", Stop()) == self.A and board.left() == 1
+        board.refuse("x", "no")
+        assert board.left() == 1, "somebody is still there"
+        board.leave("x")
+        assert board.left() == 0

@@ -31,6 +31,7 @@ REMEDIES = {
     "torch": 'pip install "fsampler[engine]"',
     **dict.fromkeys(("numpy", "PIL", "pydantic", "torchmetrics", "tqdm"), 'pip install "fsampler[compare]"'),
     **dict.fromkeys(("certifi", "websockets"), 'pip install "fsampler[headless]"'),
+    "ray": 'pip install "fsampler[ray]"',
 }
 
 

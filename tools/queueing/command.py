@@ -6,6 +6,7 @@ import threading
 import time
 from pathlib import Path
 
+from ..cluster.options import Options, add_cluster_arguments, options_of
 from ..convert.widgets import widget_values
 from ..text import LONGEST, cut
 from . import address
@@ -52,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=TIMEOUT,
         help="seconds without a sign of life after which a server counts as hung; loading a model counts",
     )
+    add_cluster_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> str:
@@ -60,12 +62,12 @@ def run(args: argparse.Namespace) -> str:
     if not 0.1 <= args.timeout <= 1e6:
         raise ValueError(f"--timeout {args.timeout:g}; expected seconds, 0.1 to 1000000")
     token = Secret(os.environ.get(NAME)).token  # one that cannot be masked is refused before anything is done
-    address.parse_all(getattr(args, "servers", None))
+    addresses, cluster = address.parse_all(getattr(args, "servers", None)), options_of(args)
     out = getattr(args, "out", None) or Path("out/queue") / Path(args.file).stem
     with Store(out, token).opened(plan, Path(args.file).name) as store:
         remaining = [job for job in plan.jobs if store.finished(job) is None]
         began = time.monotonic()
-        board = _work(plan, remaining, store, args) if remaining else Board([], {})
+        board = _work(plan, remaining, store, cluster or addresses, args.timeout) if remaining else Board([], {})
         return _closing(plan, remaining, board, time.monotonic() - began, out)
 
 
@@ -82,13 +84,17 @@ def plan_of(args: argparse.Namespace) -> Plan:
     return Plan(prompt, {custom or mode: [mode, custom] for mode, custom in values}, seeds)
 
 
-def _work(plan: Plan, jobs: list[QueueJob], store: Store, args: argparse.Namespace) -> Board:
-    """Run the jobs on whom the arguments name. What that needs is imported only now."""
+def _work(plan: Plan, jobs: list[QueueJob], store: Store, on: Options | list[str], timeout: float) -> Board:
+    """Run the jobs on a cluster, or on the servers with these addresses. What that needs is imported only now."""
     from .crew import Named, work
 
     stop = threading.Event()
-    named = Named(address.parse_all(getattr(args, "servers", None)), store.secret.token, args.timeout, stop)
-    return work(named, plan, jobs, store, stop)
+    if isinstance(on, list):
+        return work(Named(on, store.secret.token, timeout, stop), plan, jobs, store, stop)
+    from ..cluster.connect import on_ray
+
+    with on_ray(on, timeout, stop) as pool:
+        return work(pool, plan, jobs, store, stop)
 
 
 def _closing(plan: Plan, remaining: list[QueueJob], board: Board, seconds: float, out: Path) -> str:

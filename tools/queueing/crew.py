@@ -9,7 +9,6 @@ from .board import Board
 from .plan import Plan, QueueJob
 from .progress import Progress
 from .runner import Runner, ServerRunner
-from .secret import NAME
 from .server import Server
 from .store import AGAIN, Store
 from .worker import Worker
@@ -31,7 +30,7 @@ class Crew(Protocol):
         """What is shown meanwhile; ``done`` of the ``total`` jobs were finished before."""
 
     def recruits(self, board: Board) -> list[Runner]:
-        """Who joins now. It is asked again and again; the end is when all who joined have left and nobody joins."""
+        """Who joins now. It is asked again and again; it is the end when all who joined have left and nobody joins."""
 
 
 class Named:
@@ -42,8 +41,8 @@ class Named:
     def __init__(self, addresses: Iterable[str], token: str | None, timeout: float, stop: threading.Event) -> None:
         self.servers = [Server(one, token, timeout) for one in addresses]
         self.coming: list[Runner] = [ServerRunner(one, stop) for one in self.servers]
-        plain = [one.name for one in self.servers if one.address.startswith("http:")]
-        far = [name for name in plain if not address.is_loopback(f"http://{name}")]
+        plain = [one for one in self.servers if one.address.startswith("http:")]
+        far = [one.name for one in plain if not address.is_loopback(one.address)]
         said = f"the token goes to {', '.join(far)} unencrypted; use https or an ssh tunnel"
         self.told = [said] if token and far else []
 
@@ -73,13 +72,14 @@ def work(crew: Crew, plan: Plan, jobs: list[QueueJob], store: Store, stop: threa
         progress.say(line)
     try:
         while True:
+            alive = [worker for worker in workers if worker.is_alive()]  # looked at before somebody may replace them
             new = [Worker(one, plan, board, store, progress, stop) for one in crew.recruits(board)]
             for worker in new:  # once all are on the board: a job may be kept for one of them
                 worker.start()
             workers += new
-            if not (alive := [worker for worker in workers if worker.is_alive()]):
+            if not alive and not new:
                 break
-            alive[0].join(0.1)
+            (alive + new)[0].join(0.1)
     except KeyboardInterrupt:
         progress.say(f"{AGAIN}; {crew.left}")
         stop.set()

@@ -1,7 +1,7 @@
-"""Runs one job on one ComfyUI: gives it the prompt, waits for the end. It does so from wherever it can reach the server.
+"""Runs a prompt on a ComfyUI: gives it to the server, and waits for its end.
 
-A ``Runner`` is what a worker needs of that. ``ServerRunner`` speaks to the server itself; ``tools/cluster`` has one that
-asks a ``ServerRunner`` on another machine.
+A ``Runner`` is what a worker needs of that. ``ServerRunner`` speaks to the server itself; that of ``tools/cluster`` has
+a ``ServerRunner`` do it on another machine.
 """
 
 import threading
