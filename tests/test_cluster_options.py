@@ -106,10 +106,11 @@ class TestLaunch:
     def test_it_ends_when_its_guard_is_killed(self, tmp_path):
         diary = tmp_path / "diary"
         one = launch.ComfyUI(options(stub.make(tmp_path / "comfy"), "--diary", str(diary)), 60)
-        pid, _, guard, _ = diary.read_text().split()
+        pid, _, guard, made = diary.read_text().split()
         os.kill(int(guard), 9)
         assert is_gone(pid)
         one.end()
+        assert not Path(made).parent.exists()
         assert "its guard was killed" in one.ended()
 
     def test_one_that_does_not_start_is_named(self, tmp_path):

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import select
+import shutil
 import socket
 import subprocess
 import sys
@@ -35,7 +36,9 @@ class ComfyUI:
         folder = Path(options.comfyui).expanduser()
         if not (folder / "main.py").is_file():
             raise Gone(f"has no ComfyUI in {str(folder)!r} (no main.py)")
-        made = tempfile.mkdtemp(prefix="fsampler-")
+        if not hasattr(os, "fork"):
+            raise Gone("cannot guard a ComfyUI on this system; expected Linux or macOS")
+        made = self.folder = tempfile.mkdtemp(prefix="fsampler-")
         self.address = f"http://{_HOST}:{free_port()}"
         self.log = tempfile.TemporaryFile()
         self.end_of_log: str | None = None  # once it has ended
@@ -88,6 +91,7 @@ class ComfyUI:
         if self.guarded.stdin is not None:
             self.guarded.stdin.close()
         select.select([self.status], [], [])
+        shutil.rmtree(self.folder, ignore_errors=True)  # if the guard could not
 
 
 def free_port() -> int:
