@@ -59,6 +59,25 @@ def test_the_whole_matrix_on_two_servers(queue, server, second, client, capsys):
     assert "holds another plan" in capsys.readouterr().err
 
 
+def test_calls_are_planned_from_the_full_run_that_is_recorded(queue, server, second, capsys):
+    """Its pictures are those of mode off; the plans hold for other seeds, whichever server recorded."""
+    assert queue(graph(steps=20), [server, second], "--record", modes="off,calls:8") == 0, capsys.readouterr().err
+    jobs = {(job["mode"], job["seed"]): job for job in queue.jobs().values()}
+    assert set(jobs) == {(mode, seed) for mode in ("off", "calls:8, planned") for seed in (1, 2)}
+    first = jobs["off", 1]
+    ((_, plan),) = first["plans"].values()
+    assert plan.startswith("plan:") and first["reports"][0]["calls"] == 20 and len(first["images"]) == 1
+    for seed in (1, 2):
+        (report,) = jobs["calls:8, planned", seed]["reports"]
+        assert report["calls"] == 8 and report["sequence"] == plan.removeprefix("plan:").partition("@")[0]
+        assert not [note for note in report["notes"] if "calls:" in str(note)], report["notes"]  # it was followed
+    assert queue(graph(steps=20), [server], modes="off", seeds="1") == 2  # another plan
+    bare = cli.main(queue.arguments(graph(steps=20), [server], modes="off", seeds="1")[:-1] + [f"{queue.out} bare"])
+    assert bare == 0
+    (full,) = Path(f"{queue.out} bare", "images").iterdir()
+    assert same_pixels(full.read_bytes(), (queue.out / "images" / first["images"][0]["file"]).read_bytes())
+
+
 def test_the_faster_server_gets_more(queue, server, second):
     with Gate(second, delay=1) as slower:
         assert queue(slow(), [slower, server], modes="off", seeds="1-8") == 0

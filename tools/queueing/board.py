@@ -24,6 +24,7 @@ class Board:
     ) -> None:
         self.changed = threading.Condition()
         self.waiting = list(jobs)
+        self.first: QueueJob | None = None
         self.kept = dict(kept)
         self.most_places, self.most_losses = most_places, most_losses
         self.running: dict[str, QueueJob] = {}  # by the name of the server
@@ -32,6 +33,10 @@ class Board:
         self.gone: dict[str, str] = {}  # why a server ended early
         self.done = Counter[str]()  # how many jobs were finished in a place
         self.servers: dict[str, str] = {}  # the place of each server that is there; its name until it has one
+
+    def begin_with(self, job: QueueJob | None) -> None:
+        """No other job is begun before this one is done, where it is still to be done."""
+        self.first = job if job in self.waiting else None
 
     def join(self, name: str, place: str | None = None) -> None:
         """A server is there, or has found its place."""
@@ -42,17 +47,21 @@ class Board:
         """The next job for a server. Waits while another server's job may come back; None once there will be none."""
         with self.changed:
             while not stop.is_set():
-                mine = [job for job in self.waiting if self._offered(job, name) and self._may(job, name)]
+                mine = [job for job in self._open() if self._offered(job, name) and self._may(job, name)]
                 mine.sort(key=lambda job: self.kept.get(job) != name)
                 if mine:
                     self.waiting.remove(mine[0])
                     self.running[name] = mine[0]
                     return mine[0]
-                coming = [job for job in (*self.running.values(), *self.waiting) if self._offered(job, name)]
+                coming = [job for job in (*self.running.values(), *self._open()) if self._offered(job, name)]
                 if not coming:
                     return None
                 self.changed.wait(0.5)
         return None
+
+    def _open(self) -> list[QueueJob]:
+        """The jobs that may be begun now."""
+        return self.waiting if self.first is None else [job for job in self.waiting if job == self.first]
 
     def _offered(self, job: QueueJob, name: str) -> bool:
         """A job is not given up, and not refused in a server's place."""
@@ -69,7 +78,8 @@ class Board:
         """The job of a server is done."""
         with self.changed:
             self.done[self.servers.get(name, name)] += 1
-            del self.running[name]
+            if self.running.pop(name) == self.first:
+                self.first = None
             self.changed.notify_all()
 
     def refuse(self, name: str, why: str) -> None:
@@ -97,7 +107,7 @@ class Board:
         """How many jobs may still be given to a server that comes now; 0 once only refused ones are left, and nobody
         is there who might refuse or do them."""
         with self.changed:
-            waiting = [job for job in self.waiting if self._alive(job)]
+            waiting = [job for job in self._open() if self._alive(job)]
             hoped = self.running or any(not self.refused[job] for job in waiting) or self._placed()
             return len(waiting) + len(self.running) if hoped else 0
 

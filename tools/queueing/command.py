@@ -45,6 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=nothing,
         help="another value for an input; NODE is an id or a title",
     )
+    parser.add_argument(
+        "--record",
+        action="store_true",
+        default=nothing,
+        help="record the full run of the first seed, and make each calls:N of --modes a plan from it",
+    )
     parser.add_argument("--out", metavar="DIR", type=Path, default=nothing, help="if not given: out/queue/NAME OF FILE")
     parser.add_argument(
         "--timeout",
@@ -66,6 +72,8 @@ def run(args: argparse.Namespace) -> str:
     out = getattr(args, "out", None) or Path("out/queue") / Path(args.file).stem
     with Store(out, token).opened(plan, Path(args.file).name) as store:
         remaining = [job for job in plan.jobs if store.finished(job) is None]
+        if plan.first and (record := store.finished(plan.first)):
+            plan.learn(record)
         began = time.monotonic()
         board = _work(plan, remaining, store, cluster or addresses, args.timeout) if remaining else Board([], {})
         return _closing(plan, remaining, board, time.monotonic() - began, out)
@@ -81,7 +89,7 @@ def plan_of(args: argparse.Namespace) -> Plan:
         seeds = parse_seeds(args.seeds)
     else:
         seeds = [prompt[number]["inputs"][key] for number, key in seeds_in(prompt)[:1]] or [0]
-    return Plan(prompt, {custom or mode: [mode, custom] for mode, custom in values}, seeds)
+    return Plan(prompt, {custom or mode: [mode, custom] for mode, custom in values}, seeds, "record" in vars(args))
 
 
 def _work(plan: Plan, jobs: list[QueueJob], store: Store, on: Options | list[str], timeout: float) -> Board:

@@ -67,6 +67,7 @@ def work(crew: Crew, plan: Plan, jobs: list[QueueJob], store: Store, stop: threa
     Raises ValueError and OSError of a worker, for which all others have ended too. ``stop`` is set afterwards.
     """
     board, workers = crew.board(store, jobs), list[Worker]()
+    board.begin_with(plan.first)
     progress = crew.progress(len(plan.jobs), len(plan.jobs) - len(jobs))
     for line in (*(f"left alone: {line}" for line in plan.untouched), *crew.told):
         progress.say(line)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from ...fsampler.plan_text import PARTS as PLAN_PARTS
 from ...fsampler.plan_text import PREFIX
 from ..convert.links import Prompt
+from ..data import Object, as_object
 from .names import slug
 from .prompt import seeds_in
+from .recorded import RECORDED, Recorded
 from .wiring import add_reports, with_mode
 
 MOST_JOBS = 10_000
@@ -36,11 +38,15 @@ class Plan:
 
     ``values`` are those of the widgets mode and custom_mode, by mode. The full run of a seed comes before its other
     modes, so that what is done can be compared early. ``untouched`` are lines on the nodes that cannot have FSampler.
-    Raises ValueError for a prompt without a sampler, for several seeds and no input to put them in, and for too many
-    jobs.
+    With ``record`` the job ``first``, the full run of the first seed, comes before all others, and is what their modes
+    calls:N are planned from. Raises ValueError for a prompt without a sampler, for several seeds and no input to put
+    them in, for too many jobs, and for nothing to plan.
     """
 
-    def __init__(self, prompt: Prompt, values: Mapping[str, list[str]], seeds: list[int]) -> None:
+    def __init__(self, prompt: Prompt, values: Mapping[str, list[str]], seeds: list[int], record: bool = False) -> None:
+        self.recorded = Recorded(values) if record else None
+        if self.recorded:
+            values = {self.recorded.name(mode): said for mode, said in values.items()}
         self.prompt, self.values, self.seeds = prompt, values, seeds
         self.places = seeds_in(prompt)
         self.untouched = with_mode(prompt, next(iter(values.values())))[1]  # raises if there is no sampler
@@ -49,6 +55,9 @@ class Plan:
         if len(seeds) * len(values) > MOST_JOBS:
             raise ValueError(f"{len(seeds)} seeds x {len(values)} modes; expected at most {MOST_JOBS} jobs")
         self.jobs = [QueueJob(mode, seed) for seed in seeds for mode in sorted(values, key=lambda mode: mode != "off")]
+        self.first = QueueJob("off", seeds[0]) if record else None
+        if self.first and self.first not in self.jobs:
+            self.jobs.insert(0, self.first)
 
     @property
     def digest(self) -> str:
@@ -57,12 +66,24 @@ class Plan:
         return hashlib.sha256(whole.encode()).hexdigest()
 
     def prompt_of(self, job: QueueJob) -> Prompt:
-        """The prompt that runs a job."""
-        prompt, _ = with_mode(self.prompt, self.values[job.mode])
+        """The prompt that runs a job. One that is planned comes after ``learn``."""
+        prompt, _ = with_mode(self.prompt, RECORDED if job == self.first else self.values[job.mode])
         for number, key in self.places:
             prompt[number]["inputs"][key] = job.seed
         add_reports(prompt)
+        if self.recorded:
+            if job == self.first:
+                self.recorded.ask(prompt)
+            elif job.mode in self.recorded.counts:
+                self.recorded.follow(prompt, job.mode)
         return prompt
+
+    def learn(self, record: Object) -> list[str]:
+        """Take the plans from the record of the job ``first``; lines on the nodes that got none.
+
+        Raises ValueError for what is no plan.
+        """
+        return self.recorded.learn(as_object(record.get("plans"))) if self.recorded else []
 
 
 def parse_modes(text: str) -> list[str]:

@@ -22,7 +22,7 @@ from .plan import QueueJob
 from .prompt import title
 from .server import ANSWER
 from .store import Store
-from .wiring import SHOW
+from .wiring import PLAN, SHOW
 
 MOST_FILES, MOST_BYTES = 1000, 32 * 2**30  # of a job; a file that has begun is fetched whole
 
@@ -35,7 +35,9 @@ def record_of(
     ``entry`` is the history's, of which the prompt is not kept, as plan, mode and seed say it. ``by_node`` are the
     seconds spent in each node, empty if nobody listened. Raises ``Gone`` for a report that is none.
     """
-    outputs, status = entry.outputs, entry.status or Status()
+    plans = {key: as_list(output.get("text")) for key, output in entry.outputs.items() if key.startswith(PLAN)}
+    outputs = {key: output for key, output in entry.outputs.items() if key not in plans}
+    status = entry.status or Status()
     reports = list(_reports(outputs, prompt))
     sampled = [key.removeprefix(SHOW) for key in prompt if key.startswith(SHOW)]
     latents = [str(prompt[f"fsampler_report_{number}"]["inputs"]["latent"][0]) for number in sampled]
@@ -53,6 +55,7 @@ def record_of(
         "sampling_seconds": round(sum(by_node[number] for number in samplers), 4) if timed else None,
         "nodes": {number: round(spent, 4) for number, spent in by_node.items()},
         "reports": reports,
+        "plans": plans,
         "images": [],
         "files": [],
         "left": [],

@@ -24,7 +24,7 @@ from .secret import Secret
 
 VERSION = 1
 AGAIN = "what is finished is kept, and the same command goes on from there"
-_SAID = ("prompt_id", "reports", "left", "history")  # parts of a file that a server has said
+_SAID = ("prompt_id", "reports", "plans", "left", "history")  # parts of a file that a server has said
 KEPT = ("images", "files")  # folders, and the lists of a record that say what is in them
 
 

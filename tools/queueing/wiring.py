@@ -2,15 +2,17 @@
 
 import copy
 from collections import deque
+from collections.abc import Iterable
 
 from ..convert import api
 from ..convert.known import KSAMPLERS, MODEL_NODE
 from ..convert.links import Prompt, is_link
 
+MOST_IMAGES = 4  # that a plan is made from (``fsampler/recording.py``)
 _OUR_KSAMPLERS = {ours[0] for ours in KSAMPLERS.values()}
 REPORTING = {MODEL_NODE, "FSamplerSampler", "FSamplerSolver", *_OUR_KSAMPLERS}  # output 1 is the report
 _LATENT = {"SamplerCustom", "SamplerCustomAdvanced", *KSAMPLERS, *_OUR_KSAMPLERS}  # output 0 is what was sampled
-REPORT, SHOW = "fsampler_report_", "fsampler_json_"  # the ids of the added nodes begin so
+REPORT, SHOW, PLAN = "fsampler_report_", "fsampler_json_", "fsampler_plan_"  # the ids of the added nodes begin so
 
 
 def with_mode(prompt: Prompt, values: list[str]) -> tuple[Prompt, list[str]]:
@@ -44,6 +46,21 @@ def add_reports(prompt: Prompt) -> None:
             "inputs": {"report": [number, 1], "latent": [latent, 0]},
         }
         prompt[SHOW + number] = {"class_type": "PreviewAny", "inputs": {"source": [REPORT + number, 1]}}
+
+
+def add_plans(prompt: Prompt, counts: Iterable[int]) -> None:
+    """Add, in place, to each report a plan for each of these numbers of calls."""
+    for key in [key for key in prompt if key.startswith(REPORT)]:
+        for calls in counts:
+            prompt[plan_key(calls, key.removeprefix(REPORT))] = {
+                "class_type": "FSamplerRecord",
+                "inputs": {"calls": calls, "images": MOST_IMAGES, **prompt[key]["inputs"]},
+            }
+
+
+def plan_key(calls: int, number: str) -> str:
+    """The id of the node that plans so many calls of the FSampler node with this id."""
+    return f"{PLAN}{calls}_{number}"
 
 
 def _sampled(prompt: Prompt) -> dict[str, str]:

@@ -4,6 +4,8 @@ import threading
 import time
 
 from ..convert.links import Prompt
+from ..data import Object
+from ..text import LONGEST, cut
 from .board import Board
 from .follow import Stopped
 from .gone import Gone
@@ -70,6 +72,15 @@ class Worker(threading.Thread):
             else:
                 self.board.finish(address)
 
+    def _learn(self, record: Object) -> None:
+        """Take the plans from a record. Raises ``Gone`` for what is none."""
+        try:
+            lines = self.plan.learn(record)
+        except ValueError as error:
+            raise Gone(f"answers /history with a wrong plan ({cut(str(error), LONGEST)})") from None
+        for line in lines:
+            self.progress.say(line)
+
     def _run(self, job: QueueJob, prompt: Prompt) -> None:
         """Run one job and keep what it made. Raises ``Refused`` if it is refused, or if it fails on the way."""
         runner, progress = self.runner, self.progress
@@ -90,6 +101,8 @@ class Worker(threading.Thread):
         record = record_of(job, prompt, ran.entry, runner.place, ran.prompt_id, ran.by_node)
         record["warm"], self.warm = self.warm and not ran.kept, True
         record["left"] += ran.omitted
+        if job == self.plan.first:
+            self._learn(record)
         with_files(record, prompt, runner, self.store)
         self.store.finish(job, record)
         progress.end(runner.name, job, record, time.monotonic() - began)
