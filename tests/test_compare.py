@@ -175,6 +175,16 @@ class TestCommand:
         assert "1 of 6 jobs are not finished" in out
         assert 'id="seed-3"' in (folder / "report.html").read_text()
 
+    def test_a_full_run_that_nobody_asked_for_comes_first_and_is_not_missed(self, tmp_path, capsys):
+        """As ``fsampler queue --record`` leaves it: the full run of one seed, which is in no list of modes."""
+        write(tmp_path, modes=("off", "fast"))
+        plan = json.loads((tmp_path / "queue.json").read_text())
+        (tmp_path / "queue.json").write_text(json.dumps(plan | {"modes": ["fast"]}))
+        (tmp_path / "jobs/0-2.json").unlink()
+        modes, jobs, remarks = load(tmp_path)
+        assert modes == ["off", "fast"] and len(jobs) == 3 and not remarks
+        assert compare(tmp_path, capsys)[0] == 0
+
     def test_names_that_lead_out_of_the_folder_are_not_opened(self, tmp_path, capsys):
         folder = write(tmp_path / "a")
         picture(0).save(tmp_path / "outside.png")

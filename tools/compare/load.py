@@ -97,7 +97,8 @@ class FinishedJob:
 
 
 def load(folder: str | Path) -> tuple[list[str], list[FinishedJob], list[str]]:
-    """``(modes, jobs, remarks)``: the modes in the order of the plan, and what to tell the user about the folder.
+    """``(modes, jobs, remarks)``: the modes in the order of the plan (before them the full run that ``--record`` adds),
+    and what to tell the user about the folder.
 
     Raises ValueError if ``fsampler queue`` has not made this folder.
     """
@@ -116,10 +117,11 @@ def load(folder: str | Path) -> tuple[list[str], list[FinishedJob], list[str]]:
         images = dict(_pictures(folder, record, remarks, links))
         links += _files(folder, record, remarks)
         jobs.append(FinishedJob(record["mode"], record["seed"], record, images, links))
-    modes, seeds = [str(mode) for mode in plan["modes"]], as_list(plan.get("seeds"))
-    if missing := len(modes) * len(seeds) - len(jobs):
-        remarks.append(f"{missing} of {len(modes) * len(seeds)} jobs are not finished")
-    return modes, jobs, remarks
+    modes, found = [str(mode) for mode in plan["modes"]], {(job.mode, job.seed) for job in jobs}
+    asked = {(mode, seed) for mode in modes for seed in as_list(plan.get("seeds")) if isinstance(seed, int)}
+    if missing := len(asked - found):
+        remarks.append(f"{missing} of {len(asked | found)} jobs are not finished")
+    return list(dict.fromkeys([*(mode for mode, _ in found if mode not in modes), *modes])), jobs, remarks
 
 
 def _pictures(
