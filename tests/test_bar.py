@@ -2,6 +2,7 @@
 
 import ast
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -62,9 +63,14 @@ def test_nothing_to_do_is_no_error(monkeypatch):
     assert shown(monkeypatch, io.StringIO(), lambda: [*progress([], 0, "cells")]) == ""
 
 
-# What runs for long, beside the file in which its loop is. A worker is started by another command, which has a bar.
+# What runs for long, beside the file in which its loop is. Workers and stubs are started by another command, which has
+# a bar.
 LONG = {path.relative_to(ROOT).as_posix() for path in (ROOT / "research/benchmarks").rglob("*.py")}
-LONG = {name for name in LONG if '__name__ == "__main__"' in (ROOT / name).read_text() and "worker" not in name}
+LONG = {
+    name
+    for name in LONG
+    if '__name__ == "__main__"' in (ROOT / name).read_text() and not re.search("worker|stub", name)
+}
 
 
 @pytest.mark.parametrize("name", [*sorted(LONG), "research/demo/command.py", "research/demo/train.py"])

@@ -22,7 +22,7 @@ import statistics
 import sys
 
 from comfyui_fsampler.fsampler import PRESETS
-from tqdm import tqdm
+from comfyui_fsampler.tools.bar import progress
 
 from ..demo.comfyui import checkout
 from .markdown import rows as table
@@ -148,11 +148,9 @@ def main(argv=None):
         for alone in (False, True):
             wanted = [mode for mode in missing if (mode in PRESETS) == alone]
             todo += [(cell, wanted, args.images, args.seed, args.cache, True, None, alone)] if wanted else []
-    with tqdm(total=len(todo)) as bar:
-        for rows in measured(todo, args.jobs):
-            for row in rows:
-                results.add({**row, "engine": now})
-            bar.update()
+    for rows in progress(measured(todo, args.jobs), len(todo), "cells"):
+        for row in rows:
+            results.add({**row, "engine": now})
     labels = [(cell.name, args.images, args.seed, mode) for cell in chosen for mode in modes]
     sys.stdout.write(page([results.rows[label] for label in labels]))
 

@@ -7,6 +7,8 @@ import argparse
 import os
 import sys
 
+from comfyui_fsampler.tools.bar import Bar
+
 from ..markdown import rows as table
 from .measure import measure
 
@@ -19,10 +21,13 @@ def main():
     parser.add_argument("--size", type=int, default=1_000_000, help="bytes of a picture")
     parser.add_argument("--plot", metavar="FILE.png")
     args = parser.parse_args()
-    rows = []
-    for actors in map(int, args.actors.split(",")):
-        rows.append(measure(actors, args.jobs, args.seconds, args.size))
-        sys.stderr.write(f"{actors} actors: {rows[-1]['rate']:.1f} jobs/s, load {os.getloadavg()[0]:.1f}\n")
+    rows, counts = [], [*map(int, args.actors.split(","))]
+    with Bar("runs", len(counts)) as bar:
+        for actors in counts:
+            bar.set_description(f"{actors} actors")
+            rows.append(measure(actors, args.jobs, args.seconds, args.size))
+            bar.say(f"{actors} actors: {rows[-1]['rate']:.1f} jobs/s, load {os.getloadavg()[0]:.1f}")
+            bar.update()
     sys.stdout.write(told(rows))
     if args.plot:
         plot(rows, args.plot)
