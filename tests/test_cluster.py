@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -134,7 +135,8 @@ def test_a_comfyui_that_never_comes_up_is_named_with_its_log(run, cluster):
 
 def test_nobody_has_room(run, cluster):
     status, said = run("--ray", cluster.address, "--timeout", "3", "--cpus-per-server", "4", seeds="1")
-    assert status == 2 and "finds no place for 4 CPU within 3 s; the cluster has 0 CPU and 0 GPU" in said, said
+    assert status == 2, said  # Ray may still count a machine of the test before
+    assert re.search("finds no place for 4 CPU within 3 s; the cluster has [01] CPU and 0 GPU", said), said
 
 
 def test_a_driver_that_is_killed_goes_on_and_so_does_a_named_server(run, cluster):
