@@ -10,6 +10,9 @@ KNOWN = {
     "wavespeed": "WaveSpeed",
     "fbcache": "First Block Cache",
     "dbcache": "DBCache",
+    "cachedit": "CacheDiT",
+    "ltx2cache": "CacheDiT",
+    "wancache": "CacheDiT",
     "taylorseer": "TaylorSeer",
     "spectrum": "Spectrum",
 }
@@ -44,4 +47,4 @@ def is_cache(name):
 
 def _named(text):
     text = text.lower().replace("_", "")
-    return [name for mark, name in KNOWN.items() if mark in text]
+    return list(dict.fromkeys(name for mark, name in KNOWN.items() if mark in text))

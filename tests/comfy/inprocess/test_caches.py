@@ -34,7 +34,11 @@ def test_off_beside_a_cache_has_nothing_to_say(name):
     assert torch.equal(samples, rig.core(cached(name))) and not report.notes
 
 
-@pytest.mark.parametrize(("key", "name"), [("teacache", "TeaCache"), ("enable_mag_cache", "MagCache")])
+MARKS = {"teacache": "TeaCache", "enable_mag_cache": "MagCache"}
+MARKS |= {key: "CacheDiT" for key in ("cache_dit_turbo", "ltx2_cache", "wan_cache")}
+
+
+@pytest.mark.parametrize(("key", "name"), MARKS.items())
 def test_caches_of_other_packs_by_their_mark(key, name):
     model = rig.model()
     model.model_options["transformer_options"][key] = {"threshold": 0.1}
