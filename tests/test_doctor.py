@@ -211,6 +211,14 @@ def test_two_models_are_two_lines(tmp_path, capsys):
     assert [(one["input"], one["skips"]) for one in found] == [("model_high_noise", True), ("model_low_noise", False)]
 
 
+def test_a_node_of_ours_is_not_said_to_skip_by_another(capsys):
+    _, text = doctor(capsys, ROOT / "example_workflows/qwen_image.json")
+    (line,) = (line for line in text.splitlines() if "will" in line and "KSampler" in line)
+    assert line.endswith(" will: mode balanced")
+    _, text = doctor(capsys, ROOT / "example_workflows/flux_dev.json")
+    assert "will: mode balanced, by FSamplerModel" in text
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "example_workflows").glob("*.json")), ids=lambda path: path.stem)
 def test_the_example_workflows_skip_as_they_say(path, capsys):
     """Where our nodes keep their mode is known by its place; these files were saved by ComfyUI's page."""

@@ -47,7 +47,7 @@ def add_cluster_arguments(parser: argparse.ArgumentParser) -> None:
     add("--gpus-per-server", metavar="N", dest="gpus", type=float, help="if not given: 1; 0.5 for two on a GPU, 0 for "
         "none")  # fmt: skip
     add("--cpus-per-server", metavar="N", dest="cpus", type=float, help="if not given: 1")
-    add("--server-args", metavar="TEXT", help="more arguments for ComfyUI, as in --server-args=--lowvram")
+    add("--server-args", metavar="TEXT", help="more arguments for ComfyUI: --server-args=--lowvram")
 
 
 def options_of(args: argparse.Namespace) -> Options | None:

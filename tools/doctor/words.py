@@ -51,4 +51,5 @@ def _node(node: Sampling) -> str:
     name = node.node + (f" at {node.input!r}" if node.input else "")
     if not node.skips:
         return f"{name} will not: {node.why}"
-    return f"{name} will: mode {node.mode}, by {node.by}" if node.mode else f"{name} will, as {node.by} says"
+    by = "" if node.by == node.node else f", by {node.by}"  # a node of ours that samples says its own mode
+    return f"{name} will: mode {node.mode}{by}" if node.mode else f"{name} will, as {node.by} says"
