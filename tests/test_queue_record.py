@@ -38,7 +38,8 @@ def test_the_full_run_of_the_first_seed_comes_first_and_gives_the_plans():
 
 def test_a_planned_mode_follows_its_plan_with_every_seed_and_others_stay():
     made = plan()
-    assert made.learn({"plans": said()}) == []
+    made.learn({"plans": said()})
+    assert made.unplanned == []
     for calls, job in zip(PLANS, PLANNED, strict=True):
         for seed in (7, 8):
             prompt = made.prompt_of(QueueJob(job.mode, seed))
@@ -52,8 +53,11 @@ def test_a_planned_mode_follows_its_plan_with_every_seed_and_others_stay():
 
 def test_without_a_plan_the_mode_stays_and_a_line_says_why():
     made = plan()
-    (line,) = made.learn({"plans": {"fsampler_plan_3_4": ["the sampler asks twice a step; the mode is calls:3"]}})
-    assert line == "no plan of 3_4: the sampler asks twice a step; the mode is calls:3"
+    made.learn({"plans": {"fsampler_plan_3_4": ["the sampler asks twice a step; the mode is calls:3"]}})
+    assert made.unplanned == [
+        "calls:3, planned: no plan for FSampler (model) 4: the sampler asks twice a step; the mode is calls:3",
+        "calls:4, planned: no plan for FSampler (model) 4: nothing is said of its run",
+    ]
     assert made.prompt_of(PLANNED[0])["4"]["inputs"]["custom_mode"] == "calls:3"
 
 
@@ -110,6 +114,15 @@ class TestBoard:
         assert board.take("x", stop) is board.take("y", stop) is None and stop.looks == 7  # without waiting
         assert board.waiting == [FIRST, *PLANNED]
 
+    def test_a_cluster_is_asked_for_one_place_until_the_first_is_done_and_for_none_once_it_is_given_up(self):
+        board = Board([FIRST, *PLANNED], {}, most_places=1)
+        board.begin_with(FIRST)
+        board.join("x", "here")
+        assert board.left() == 1
+        board.take("x", Stop(9))
+        board.refuse("x", "no")
+        assert board.left() == 0
+
     def test_one_that_was_done_before_holds_nothing_up(self):
         board = Board(PLANNED, {})
         board.begin_with(FIRST)
@@ -163,6 +176,15 @@ def test_another_start_takes_the_plans_from_the_file(tmp_path, capsys):
         one.prompts.clear()
         assert queue(tmp_path, one) == 0
         assert custom_modes(one) == [PLANS[3]]
+
+
+def test_a_server_that_says_nothing_of_plans_is_told_of_in_every_start(tmp_path, capsys):
+    """The jobs are done with the mode as it is, and nobody takes them for planned unsaid."""
+    for _ in range(2):
+        with Stub() as silent:
+            assert queue(tmp_path, silent, seeds="7") == 0
+            assert "calls:3, planned: no plan for FSampler (model) 4: nothing is said" in capsys.readouterr().err
+        next((tmp_path / "out/jobs").glob("calls-3*_seed-7.json")).unlink()
 
 
 def test_a_server_whose_plan_is_none_is_named_and_another_does_its_jobs(tmp_path, capsys):

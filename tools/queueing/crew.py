@@ -69,7 +69,7 @@ def work(crew: Crew, plan: Plan, jobs: list[QueueJob], store: Store, stop: threa
     board, workers = crew.board(store, jobs), list[Worker]()
     board.begin_with(plan.first)
     progress = crew.progress(len(plan.jobs), len(plan.jobs) - len(jobs))
-    for line in (*(f"left alone: {line}" for line in plan.untouched), *crew.told):
+    for line in (*(f"left alone: {line}" for line in plan.untouched), *plan.unplanned, *crew.told):
         progress.say(line)
     try:
         while True:

@@ -58,6 +58,7 @@ class Plan:
         self.first = QueueJob("off", seeds[0]) if record else None
         if self.first and self.first not in self.jobs:
             self.jobs.insert(0, self.first)
+        self.unplanned = list[str]()
 
     @property
     def digest(self) -> str:
@@ -78,12 +79,13 @@ class Plan:
                 self.recorded.follow(prompt, job.mode)
         return prompt
 
-    def learn(self, record: Object) -> list[str]:
-        """Take the plans from the record of the job ``first``; lines on the nodes that got none.
+    def learn(self, record: Object) -> None:
+        """Take the plans from the record of the job ``first``; what got none is said in ``unplanned``, a line each.
 
         Raises ValueError for what is no plan.
         """
-        return self.recorded.learn(as_object(record.get("plans"))) if self.recorded else []
+        if self.recorded and self.first:
+            self.unplanned = self.recorded.learn(as_object(record.get("plans")), self.prompt_of(self.first))
 
 
 def parse_modes(text: str) -> list[str]:

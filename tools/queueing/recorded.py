@@ -7,7 +7,8 @@ from ...fsampler.plan_text import parse
 from ..convert.links import Prompt
 from ..data import Object, as_list
 from ..text import LONGEST, cut
-from .wiring import PLAN, add_plans, plan_key
+from .prompt import title
+from .wiring import REPORTING, add_plans, plan_key
 
 RECORDED = ["off", "record"]  # values of mode and custom_mode of the full run that is recorded
 FEWEST = 3  # calls that can be planned (``fsampler/recorded_plans.py``)
@@ -38,21 +39,24 @@ class Recorded:
         """Have a prompt whose reports are of a recorded run give the plans, in place."""
         add_plans(prompt, sorted(set(self.counts.values())))
 
-    def learn(self, said: Object) -> list[str]:
-        """Take the plans that the prompt of ``ask`` has given, and say where there is none, a line each.
+    def learn(self, said: Object, prompt: Prompt) -> list[str]:
+        """Take the plans that the ``prompt`` of ``ask`` has given, and say where there is none, a line each.
 
         ``said``: the texts of each node that plans, by its id: what it says of the plan, and then the plan. Raises
         ValueError for what is no plan.
         """
         missing = list[str]()
-        for key, texts in said.items():
-            first, *rest = [text for text in as_list(texts) if isinstance(text, str)] or ["it says nothing"]
-            if not rest:
-                missing.append(f"no plan of {key.removeprefix(PLAN)}: {cut(first, LONGEST)}")
-            elif (plan := parse(rest[0])[1]) is None:
-                raise ValueError(f"{cut(rest[0], LONGEST)!r} is no plan")
-            else:
-                self.plans[key] = str(plan)
+        for number in (number for number, node in prompt.items() if node["class_type"] in REPORTING):
+            for mode, calls in self.counts.items():
+                key = plan_key(calls, number)
+                texts = [text for text in as_list(said.get(key)) if isinstance(text, str)]
+                if len(texts) < 2:
+                    why = cut(texts[0], LONGEST) if texts else "nothing is said of its run"
+                    missing.append(f"{mode}: no plan for {title(prompt, number)} {number}: {why}")
+                elif (plan := parse(texts[1])[1]) is None:
+                    raise ValueError(f"{cut(texts[1], LONGEST)!r} is no plan")
+                else:
+                    self.plans[key] = str(plan)
         return missing
 
     def follow(self, prompt: Prompt, mode: str) -> None:

@@ -75,10 +75,10 @@ class Worker(threading.Thread):
     def _learn(self, record: Object) -> None:
         """Take the plans from a record. Raises ``Gone`` for what is none."""
         try:
-            lines = self.plan.learn(record)
+            self.plan.learn(record)
         except ValueError as error:
             raise Gone(f"answers /history with a wrong plan ({cut(str(error), LONGEST)})") from None
-        for line in lines:
+        for line in self.plan.unplanned:
             self.progress.say(line)
 
     def _run(self, job: QueueJob, prompt: Prompt) -> None:
