@@ -6,9 +6,10 @@ factor of a few over a run, where the curvature in sigma itself spans four decad
 it would on the VE path ``x0 + sigma noise``: a flow state is that times ``1 - t``. Weighing early errors more was
 tried: docs/measurements.md, "Where errors weigh more".
 
-Toward pure noise both grow without bound. To place a given number of calls that is best all the same: early errors
-change the picture. But an estimate must not read a tiny curvature there off an answer that hardly moved, so it uses the
-finite law (``schedule.decided_level``): docs/measurements.md, "Estimates near pure noise".
+Toward pure noise both grow without bound, where the answers no longer move; so both level off there
+(``schedule.decided_level``). To place a given number of calls, far out: early errors change the picture. But an
+estimate must not read a tiny curvature off an answer that hardly moved, so it levels off sooner: docs/measurements.md,
+"Estimates near pure noise" and "Where nothing moves yet".
 """
 
 import math
@@ -18,7 +19,7 @@ import torch
 from torch import Tensor
 
 from .response import Points
-from .schedule import coincide, decided_level, ends_open, lambda_slope_squared, signal_level, ve_sigma
+from .schedule import STILL, UNDECIDED, coincide, decided_level, ends_open, lambda_slope_squared, ve_sigma
 
 HIGH_CURVATURE = 0.35  # kappa of a strongly curved run or sample (demo, means: .1 at CFG 1, .2 at CFG 2, .7 to 1 at 5)
 AMPLIFIED = 0.5  # of a share above 1: what counts of it where calls are placed
@@ -84,8 +85,8 @@ class GapErrors:
     Ignoring inner evaluations costs 2 to 5 of 39 calls. Points that rise (a sampler that looks ahead and returns) say
     nothing of a gap; one evaluation a step, at its start, stands for them.
 
-    sigmas: the whole schedule. points: the sampler's (``response.Response``), or None. noisy: it adds noise. finite:
-    by the finite law.
+    sigmas: the whole schedule. points: the sampler's (``response.Response``), or None. noisy: it adds noise. estimate:
+    the size of the errors counts, not only where a number of calls is placed best.
 
     >>> errors = GapErrors((8.0, 6.0, 4.0, 2.0, 1.0, 0.0), None, flow=False, noisy=False)
     >>> errors.squared(torch.tensor([[0]]), torch.tensor([1]), torch.tensor([[2, 3]]), 2)  # step 2 skipped or not
@@ -93,9 +94,10 @@ class GapErrors:
     """
 
     def __init__(
-        self, sigmas: Sequence[float], points: Points | None, flow: bool, noisy: bool, finite: bool = False
+        self, sigmas: Sequence[float], points: Points | None, flow: bool, noisy: bool, estimate: bool = False
     ) -> None:
-        self.sigmas, self.flow, self.noisy, self.finite = sigmas, flow, noisy, finite
+        self.sigmas, self.flow, self.noisy, self.estimate = sigmas, flow, noisy, estimate
+        self._above = UNDECIDED if estimate else STILL
         points = points if points and _fall(points) else points_at_starts(sigmas)
         gapped = points[: len(sigmas) - 1 if ends_open(sigmas) else len(sigmas) - 2]  # the last step is in no gap
         self._newest = _floats(step[-1][0] for step in gapped)
@@ -117,7 +119,7 @@ class GapErrors:
         if self.noisy:
             return seen
         sigma = float(self._newest[last])
-        steep, ours = (lambda_slope_squared(sigma, self.flow, finite) for finite in (False, self.finite))
+        steep, ours = (lambda_slope_squared(sigma, self.flow, above) for above in (None, self._above))
         return seen * steep / ours
 
     def squared(self, before: Tensor, last: Tensor, end: Tensor, furthest: int) -> Tensor:
@@ -146,12 +148,12 @@ class GapErrors:
 
     def _weight_of(self, step: int, sigma: float, share: float) -> float:
         here, following = self.sigmas[step], self.sigmas[step + 1]
-        if not self.finite:
+        if not self.estimate:
             share = max(AMPLIFIED * share, min(share, 1.0))
         if self.noisy:
             kept = ve_sigma(following, self.flow) / ve_sigma(here, self.flow)
             return (1 - kept**2) * share * _noisy_slope(sigma, self.flow)
-        return (here / following - 1) * share * lambda_slope_squared(sigma, self.flow, self.finite)
+        return (here / following - 1) * share * lambda_slope_squared(sigma, self.flow, self._above)
 
     def _place_of(self, sigma: float) -> float:
         """What a move is measured in: sigma, or its logarithm in VE terms."""
@@ -159,8 +161,7 @@ class GapErrors:
 
     def _scale_of(self, end: int) -> float:
         weight = UNCORRECTED if end == len(self.sigmas) - 1 else 1.0
-        level = decided_level if self.finite else signal_level
-        return weight * self.sigmas[end] / level(self.sigmas[end], self.flow)
+        return weight * self.sigmas[end] / decided_level(self.sigmas[end], self.flow, self._above)
 
 
 def _floats(values: Iterable[float]) -> Tensor:

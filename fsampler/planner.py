@@ -23,7 +23,7 @@ class Planner:
     sigmas: the whole schedule. points: the sampler's evaluations (``response.Response``), or None. noisy: the sampler
     adds noise. changes: steps at which the model begins to answer differently. windows: its ``first`` and ``last`` are
     taken as at least 2 and 1. longest_gap: in steps. calls, thinned: ``Candidates.of``'s; with ``calls`` no path of
-    more REAL steps is found. finite: ``GapErrors``'s.
+    more REAL steps is found. estimate: ``GapErrors``'s.
 
     The table holds the least costs from a candidate to the end: by calls still to come, by candidate, and by how many
     candidates back the REAL step before it is. In a thinned plan, a REAL step that is no candidate counts there as the
@@ -41,11 +41,11 @@ class Planner:
         longest_gap: int,
         calls: int | None = None,
         thinned: bool = False,
-        finite: bool = False,
+        estimate: bool = False,
     ) -> None:
         first = min(max(windows.first, 2), windows.steps)
         windows = Windows(windows.steps, windows.open_end, first, windows.last)
-        self.final, self.errors = windows.final, GapErrors(sigmas, points, flow, noisy, finite)
+        self.final, self.errors = windows.final, GapErrors(sigmas, points, flow, noisy, estimate)
         self.candidates = Candidates.of(windows, changes, longest_gap, calls, thinned)
         most = len(self.candidates.steps) - 1
         self._table = self._solve(most if calls is None else min(calls, most))

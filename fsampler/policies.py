@@ -14,7 +14,7 @@ from .gap_error import HIGH_CURVATURE
 from .notes import Note
 from .planner import Planner, plans
 from .response import Points
-from .schedule import Windows, ends_open
+from .schedule import Windows, ends_open, still_steps
 
 OPENING = 4  # REAL steps before the first skip: two back-tests, and early errors change the picture most
 RESERVE = 0.25  # share of the squared tolerance that the rest of a run keeps, however much is spent
@@ -252,9 +252,9 @@ class Budget(Policy):
     A run of fewer steps makes every call.
 
     Of ``calls`` (a number) and ``share`` (of the steps) one is None. ``protect_first`` None opens the run with a third
-    of the calls, or with half of them where the first back-test shows high curvature: 3 to 4 REAL steps. The mean of a
-    batch decides, since the worst image of a large one is strongly curved at any guidance. Ablation:
-    docs/measurements.md, "How a run of N calls opens".
+    of the calls, or with half of them where the first back-test shows high curvature: 3 to 4 REAL steps, or 2 to 3
+    where the answers do not move yet. The mean of a batch decides, since the worst image of a large one is strongly
+    curved at any guidance. Ablation: docs/measurements.md, "How a run of N calls opens" and "Where nothing moves yet".
     """
 
     calls: int | None
@@ -315,7 +315,9 @@ class Budget(Policy):
             return max(self.protect_first, 2)
         first, steps = situation.first_curvature, situation.steps
         curved = situation.noisy or (first is not None and first >= HIGH_CURVATURE)
+        still = 0 if situation.noisy else still_steps(situation.sigmas, situation.flow)
         opening = max(min(OPENING, calls // 2 if curved else calls // 3), min(calls - 1, 3))
+        opening = min(opening, max(OPENING - still, 2))
         closing = range(Windows.of(situation.sigmas, 0, max(self.protect_last, 1)).closing, steps)
         later = {*closing, *forced_steps(steps, situation.changes)}  # what they need is not the opening's
         return next(n for n in range(max(opening, 2), 1, -1) if n == 2 or len(later.union(range(n))) <= calls)

@@ -10,6 +10,7 @@ from torch import Tensor
 MATCH = 1e-4  # relative distance at which two sigmas count as one: samplers compute them in float32
 SMALLEST_SIGNAL = 5e-3  # the signal level of a flow state is kept off 0, where the formulas divide by it
 UNDECIDED = 8.0  # VE sigma above which a state says so little of the picture that its answers hardly bend
+STILL = 60.0  # VE sigma above which they do not move
 
 
 def coincide(a: float, b: float) -> bool:
@@ -111,23 +112,32 @@ def ve_sigma(sigma: float, flow: bool) -> float:
     return sigma / signal_level(sigma, flow)
 
 
-def decided_level(sigma: float, flow: bool) -> float:
-    """``signal_level``, but level where next to nothing of the picture is decided: ``sqrt(signal^2 + (sigma / 8)^2)``.
+def decided_level(sigma: float, flow: bool, above: float) -> float:
+    """``signal_level``, but level where next to nothing of the picture is decided: ``sqrt(signal^2 + (sigma /
+    above)^2)``. A VE sigma of its own, ``sigma / decided_level``, never exceeds ``above``.
 
-    A VE sigma of its own, ``sigma / decided_level``, never exceeds 8.
-
-    >>> decided_level(1.0, flow=True), round(decided_level(0.5, flow=True), 3), round(decided_level(8.0, flow=False), 3)
-    (0.125, 0.504, 1.414)
+    >>> decided_level(1.0, True, above=8.0), round(decided_level(8.0, False, above=8.0), 3)
+    (0.125, 1.414)
     """
-    return math.hypot(1 - sigma if flow else 1.0, sigma / UNDECIDED)
+    return math.hypot(1 - sigma if flow else 1.0, sigma / above)
 
 
-def lambda_slope_squared(sigma: float, flow: bool, finite: bool = False) -> float:
+def lambda_slope_squared(sigma: float, flow: bool, above: float | None = None) -> float:
     """``(d lambda / d sigma)^2`` of the half-log-SNR lambda: ``sigma^-2`` on VE, ``(t (1 - t))^-2`` on flow.
 
-    finite: with ``decided_level`` in place of the signal level, so that it stays level toward pure noise.
+    above: with ``decided_level`` in place of the signal level, so that it stays level toward pure noise.
     """
-    return (sigma * (decided_level if finite else signal_level)(sigma, flow)) ** -2
+    level = signal_level(sigma, flow) if above is None else decided_level(sigma, flow, above)
+    return (sigma * level) ** -2
+
+
+def still_steps(sigmas: Sequence[float], flow: bool) -> int:
+    """How many steps end while the answers do not move yet.
+
+    >>> still_steps([1.0, 0.999, 0.99, 0.9, 0.0], flow=True)  # VE sigmas 200 (as large as they get), 99 and 9
+    2
+    """
+    return sum(ve_sigma(sigma, flow) > STILL for sigma in sigmas[1:-1])
 
 
 @dataclass(frozen=True)

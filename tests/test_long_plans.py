@@ -11,7 +11,7 @@ from comfyui_fsampler.fsampler import Config, begin, candidates, planner, polici
 from comfyui_fsampler.fsampler.gap_error import UNCORRECTED, denoised_change, points_at_starts
 from comfyui_fsampler.fsampler.planner import Planner
 from comfyui_fsampler.fsampler.policies import Budget, Situation
-from comfyui_fsampler.fsampler.schedule import Windows, lambda_slope_squared, signal_level, ve_sigma
+from comfyui_fsampler.fsampler.schedule import STILL, Windows, decided_level, lambda_slope_squared, ve_sigma
 from comfyui_fsampler.samplers import SOLVERS
 from fsampler_research.benchmarks.live_bytes import LiveBytes
 from hypothesis import given, settings
@@ -55,12 +55,12 @@ def squared_error(sigmas, points, flow, noisy, before, last, end):
             continue
         for sigma, share in points[j]:
             spread = abs(sigmas[end] - sigma) + abs(sigma - older)
-            missed = share * lambda_slope_squared(sigma, flow) * abs(sigma - newest) * spread
+            missed = share * lambda_slope_squared(sigma, flow, STILL) * abs(sigma - newest) * spread
             total += (sigmas[j] / sigmas[j + 1] - 1) * missed
     if noisy:
         return total**2
     weight = UNCORRECTED if end == len(sigmas) - 1 else 1.0
-    return (weight * total * sigmas[end] / signal_level(sigmas[end], flow)) ** 2
+    return (weight * total * sigmas[end] / decided_level(sigmas[end], flow, STILL)) ** 2
 
 
 def every_path(start, final, fixed, longest, calls):

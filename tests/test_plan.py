@@ -13,22 +13,20 @@ from comfyui_fsampler.fsampler.denoiser import SkippingDenoiser
 from comfyui_fsampler.fsampler.gap_error import HIGH_CURVATURE, GapErrors, points_at_starts
 from comfyui_fsampler.fsampler.planner import Planner
 from comfyui_fsampler.fsampler.policies import FINAL_SHARE, Budget, Decision, ErrorControl, Policy, Situation
-from comfyui_fsampler.fsampler.schedule import Windows, is_flow, lambda_slope_squared
+from comfyui_fsampler.fsampler.schedule import UNDECIDED, Windows, is_flow, lambda_slope_squared
 from comfyui_fsampler.samplers import SOLVERS
 from toys import heun, leaping, noise, problem, schedule
 
 VE20, FLOW20 = (tuple(schedule(20, flow, torch.float64).tolist()) for flow in (False, True))
 
 
-def naive_gap_error(sigmas, before, last, end, finite=False):
-    """``gap_error`` at kappa 1 in full: curvature even in lambda, errors at flow time t count 1 / (1 - t) times; by the
-    finite law neither goes on growing above a VE sigma of 8."""
+def naive_gap_error(sigmas, before, last, end, estimate=False):
+    """``gap_error`` at kappa 1 in full: curvature even in lambda, errors at flow time t count 1 / (1 - t) times; both
+    level off above a VE sigma of 60, and in an estimate of 8."""
     flow = sigmas[0] <= 1
 
     def keep(sigma):
-        if finite:
-            return math.hypot(1 - sigma if flow else 1.0, sigma / 8)
-        return max(1 - sigma, 0.005) if flow else 1.0
+        return math.hypot(1 - sigma if flow else 1.0, sigma / (8 if estimate else 60))
 
     s, total = sigmas, 0.0
     for j in range(last + 1, end):
@@ -47,12 +45,12 @@ def naive_noisy_gap_error(sigmas, before, last, end):
 
 
 NAIVE = {False: naive_gap_error, True: naive_noisy_gap_error}
-ESTIMATED = {False: functools.partial(naive_gap_error, finite=True), True: naive_noisy_gap_error}
+ESTIMATED = {False: functools.partial(naive_gap_error, estimate=True), True: naive_noisy_gap_error}
 
 
-def gap_error(sigmas, points, before, last, end, flow, noisy=False, finite=False):
+def gap_error(sigmas, points, before, last, end, flow, noisy=False, estimate=False):
     """The engine's, of one gap."""
-    errors = GapErrors(sigmas, points, flow, noisy, finite)
+    errors = GapErrors(sigmas, points, flow, noisy, estimate)
     return (
         float(errors.squared(torch.tensor([[before]]), torch.tensor([last]), torch.tensor([[end]]), end - last)) ** 0.5
     )
@@ -69,8 +67,8 @@ def test_gap_error_is_the_design_formula(sigmas):
             naive_gap_error(sigmas, before, last, end), rel=1e-12
         )
         assert gap_error(
-            sigmas, points_at_starts(sigmas), before, last, end, is_flow(sigmas), finite=True
-        ) == pytest.approx(naive_gap_error(sigmas, before, last, end, finite=True), rel=1e-12)
+            sigmas, points_at_starts(sigmas), before, last, end, is_flow(sigmas), estimate=True
+        ) == pytest.approx(naive_gap_error(sigmas, before, last, end, estimate=True), rel=1e-12)
         assert noisy_gap_error(sigmas, points_at_starts(sigmas), last, end, is_flow(sigmas)) == pytest.approx(
             naive_noisy_gap_error(sigmas, before, last, end), rel=1e-12
         )
@@ -87,19 +85,19 @@ def of_midpoint(sigmas):
 
 
 def test_gap_error_of_two_evaluations_written_out():
-    s = VE20
+    s, level = VE20, [math.hypot(1.0, sigma / 60) for sigma in VE20]
     # heun, steps 4 and 5 skipped; seen last: sigma_4, at the end of step 3, and sigma_3; at sigma_4 nothing is missed
     total = 0.0
     for j, k in ((4, 5), (5, 5), (5, 6)):
-        total += (s[j] / s[j + 1] - 1) * 0.5 / s[k] ** 2 * (s[4] - s[k]) * (s[k] - s[6] + s[3] - s[k])
-    assert gap_error(s, of_heun(s), 2, 3, 6, False) == pytest.approx(s[6] * total, rel=1e-12)
-    assert gap_error(s, of_heun(s), 0, 3, 6, False) == pytest.approx(s[6] * total, rel=1e-12)
+        total += (s[j] / s[j + 1] - 1) * 0.5 / (s[k] * level[k]) ** 2 * (s[4] - s[k]) * (s[k] - s[6] + s[3] - s[k])
+    assert gap_error(s, of_heun(s), 2, 3, 6, False) == pytest.approx(s[6] / level[6] * total, rel=1e-12)
+    assert gap_error(s, of_heun(s), 0, 3, 6, False) == pytest.approx(s[6] / level[6] * total, rel=1e-12)
     # half-way: seen last m = sqrt(s3 s4) and s3; skipped at sqrt(s4 s5) and sqrt(s5 s6)
     m, total = (s[3] * s[4]) ** 0.5, 0.0
     for j in (4, 5):
         k = (s[j] * s[j + 1]) ** 0.5
-        total += (s[j] / s[j + 1] - 1) / k**2 * (m - k) * (k - s[6] + s[3] - k)
-    assert gap_error(s, of_midpoint(s), 2, 3, 6, False) == pytest.approx(s[6] * total, rel=1e-12)
+        total += (s[j] / s[j + 1] - 1) / (k * math.hypot(1.0, k / 60)) ** 2 * (m - k) * (k - s[6] + s[3] - k)
+    assert gap_error(s, of_midpoint(s), 2, 3, 6, False) == pytest.approx(s[6] / level[6] * total, rel=1e-12)
 
 
 def test_noisy_gap_error_of_two_evaluations_written_out():
@@ -116,9 +114,9 @@ def test_noisy_gap_error_of_two_evaluations_written_out():
 def test_placing_counts_half_of_an_amplification_and_an_estimate_all_of_it(share, placed):
     sigmas = (8.0, 6.0, 4.0, 2.0, 1.0, 0.0)
     points = list(points_at_starts(sigmas))
-    plain = [gap_error(sigmas, tuple(points), 0, 1, 3, False, finite=finite) for finite in (False, True)]
+    plain = [gap_error(sigmas, tuple(points), 0, 1, 3, False, estimate=estimate) for estimate in (False, True)]
     points[2] = ((4.0, share),)
-    seen = [gap_error(sigmas, tuple(points), 0, 1, 3, False, finite=finite) for finite in (False, True)]
+    seen = [gap_error(sigmas, tuple(points), 0, 1, 3, False, estimate=estimate) for estimate in (False, True)]
     assert [now / then for now, then in zip(seen, plain, strict=True)] == pytest.approx([placed, share])
 
 
@@ -265,6 +263,23 @@ def test_a_stiff_first_back_test_lengthens_the_opening_of_a_budget(calls, smooth
         assert [d.reason for d in decisions].count("warm-up") == opening
 
 
+@pytest.mark.parametrize("shift, opening", [(7.0, 4), (12.0, 3), (24.0, 2), (48.0, 2)])
+@pytest.mark.parametrize("kappas", [None, 0.1, 5.0])
+def test_steps_in_which_nothing_moves_yet_are_no_opening(shift, opening, kappas):
+    """The VE sigmas of nine flow steps are 8 shift, 3.5 shift, 2 shift, ...: those above 60 say nothing."""
+    times = [1 - i / 9 for i in range(10)]
+    sigmas = tuple(shift * t / (1 + (shift - 1) * t) for t in times)
+    seen = {} if kappas is None else dict.fromkeys(range(9), kappas)
+    stiff = kappas == 5.0
+    for calls in (5, 6, 8):
+        opens = min(opening, 4 if stiff and calls == 8 else 3)
+        real, decisions = walk(Budget(calls, None, None, 1, 100), sigmas, seen)
+        assert real == brute_force(sigmas, naive_gap_error, opens, 1, calls, 100)[1]
+        assert [decision.reason for decision in decisions].count("warm-up") == opens
+    noisy = walk(Budget(8, None, None, 1, 100), sigmas, seen, noisy=True)[1]
+    assert [decision.reason for decision in noisy].count("warm-up") == 4
+
+
 @pytest.mark.parametrize("flow", [False, True])
 def test_where_the_sampler_adds_noise_a_budget_opens_as_in_a_stiff_run_and_skips_late(flow):
     sigmas = tuple(schedule(9, flow, torch.float64).tolist())
@@ -369,11 +384,11 @@ def test_a_percentage_is_rounded_and_never_below_the_protected_steps():
 
 
 def even_kappa(sigmas, kappa, noisy):
-    """What back-tests show, by the steep law, where kappa is even by the finite one."""
+    """What back-tests show, by the steep law, where kappa is even by the one that levels off."""
 
     def seen(before, _end):
-        steep, finite = (lambda_slope_squared(sigmas[before], sigmas[0] <= 1, law) for law in (False, True))
-        return kappa if noisy else kappa * finite / steep
+        steep, level = (lambda_slope_squared(sigmas[before], sigmas[0] <= 1, above) for above in (None, UNDECIDED))
+        return kappa if noisy else kappa * level / steep
 
     return seen
 

@@ -66,6 +66,7 @@ class Case(NamedTuple):
 EULER = ("flow", "simple", "euler"), ("eps", "karras", "euler")
 COLUMNS = (*EULER, ("eps", "simple", "dpmpp_2m"))
 SMALL = (*EULER[:1], COLUMNS[2])
+NEAR_NOISE = ("flow", "linear_quadratic", "euler"), ("flow", "flux2", "dpmpp_2m")  # they begin with many steps there
 BOTH = ("unet", "mixture")
 STABILIZED = (("stabilizer", "learning+gradient"),)
 
@@ -96,6 +97,7 @@ GROUPS: dict[str, tuple[Case, ...]] = {
         *cases(["unet"], COLUMNS, ["calls:9", "calls:12"]),
         *cases(["mixture"], COLUMNS, ["calls:7", "calls:9", "calls:12"]),
     ),
+    "calls near noise": cases(BOTH, NEAR_NOISE, ["calls:9", "calls:12"]),
     "auto flow": (*cases(["unet"], COLUMNS[:1], ["balanced"]), *cases(["mixture"], COLUMNS[:1], ["balanced", "fast"])),
     "auto VE": (*cases(["unet"], COLUMNS[1:], ["balanced"]), *cases(["mixture"], COLUMNS[1:], ["balanced", "fast"])),
     **{preset: cases(BOTH, COLUMNS, [preset]) for preset in PRESETS},
@@ -245,6 +247,12 @@ OWN = (
         "VE sigma",
         "Above it the law of the auto modes' estimates levels off.",
         AUTO,
+    ),
+    Constant(
+        "schedule.STILL",
+        "VE sigma",
+        "Above it the law by which `calls:N` places calls levels off, and steps that end above it are no opening.",
+        ("calls near noise", "calls"),
     ),
     Constant(
         "gap_error.AMPLIFIED",
@@ -432,7 +440,7 @@ NOT_TUNING = {
 UNNAMED = {
     "policies.ErrorControl": "kappa halves with every REAL step; at least 3 REAL steps come first",
     "policies.Budget": "a run opens with a third of its calls, with half of them where it is strongly curved, and with "
-    "3 at least",
+    "3 at least; with 2 at least where its first steps end above schedule.STILL",
     "planner.Planner": "a plan begins after 2 REAL steps at the earliest; a run keeps its 2 newest plans",
     "noise.FirstAnswer": "Euler's displacement is divided by as 1e-12 at least",
 }
@@ -686,6 +694,7 @@ def table(constants: Sequence[Constant], figures: Figures, unreached: str = "not
 
 ABOUT = {
     "calls": "`calls:9`, `calls:12`, and `calls:7` on the mixture",
+    "calls near noise": "`calls:9` and `calls:12`, flow euler linear_quadratic and flow dpmpp_2m flux2",
     "auto flow": "`balanced`, and `fast` on the mixture: flow euler simple",
     "auto VE": "the same: eps euler karras, eps dpmpp_2m simple",
     **{preset: f"mode `{preset}`" for preset in PRESETS},
