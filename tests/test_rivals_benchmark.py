@@ -162,9 +162,18 @@ def test_the_summary_counts_won_and_lost():
 
 
 def test_groups():
-    text = report.groups(report.duels(TABLE), "guidance").splitlines()
+    text = report.groups(report.duels(TABLE), report.AXES["guidance"]).splitlines()
     assert [line for line in report.page(TABLE).splitlines() if line.startswith("## By")] == ["## By guidance"]
     assert text[0] == "| rival | CFG 3 | CFG 7 |" and text[2] == "| VDE | -1.5 (1 of 1) | -0.5 (1 of 1) |"
+
+
+def test_the_brief_table_is_by_the_share_of_the_calls(run):
+    half = [row | {"mode": "calls:40%", "psnr": row["psnr"] / 2} for row in TABLE]
+    *_, header, _, vde, zeus = report.brief(TABLE + half).splitlines()
+    assert header == "| rival | 40% | 50% |" and vde == "| VDE | -0.5 (2 of 2) | -1.0 (2 of 2) |"
+    assert zeus == "| ZEUS | +2.5 (0 of 2) | +5.0 (0 of 2) |"
+    _, text = run("--modes", "calls:50%", "--brief")
+    assert "| rival | 50% |" in text and "##" not in text
 
 
 def test_cells_in_which_a_rival_is_better_are_named():

@@ -48,6 +48,7 @@ def parser():
     made.add_argument("--size", type=int, help=f"pixels a side, where the network takes others than {SIZE}")
     made.add_argument("--search", type=int, default=0, metavar="N", help="search steps in hindsight, N runs each")
     made.add_argument("--least", type=float, default=0.0, metavar="DB", help="name cells that are lost by more (0)")
+    made.add_argument("--brief", action="store_true", help="one table, by calls, in place of all")
     made.add_argument("--out", type=pathlib.Path, default=pathlib.Path("out/rivals.jsonl"))
     made.add_argument("--report", action="store_true", help="only tables, from what is there")
     made.add_argument("--plan", action="store_true", help="only name the cells")
@@ -107,7 +108,7 @@ def main(argv=None):
     sys.stdout.write(
         f"{len({row['cell'] for row in found})} cells, {args.images} images each{size}, half {args.half}\n\n"
     )
-    sys.stdout.write(report.page(found, args.least))
+    sys.stdout.write(report.brief(found) if args.brief else report.page(found, args.least))
 
 
 if __name__ == "__main__":

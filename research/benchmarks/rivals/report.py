@@ -63,13 +63,13 @@ def _kept(rows):
 FIGURES = (("psnr", ".1f"), ("ssim", ".3f"))
 
 
-def groups(duels, axis):
-    """Ours minus each rival by the values of an axis, all modes together: mean dB (cells and modes lost of all)."""
-    named = sorted(by(duels, lambda duel: AXES[axis](duel[0])))
+def groups(duels, value):
+    """Ours minus each rival by a value of ours: mean dB over cells and modes (how many of them are lost)."""
+    named = sorted(by(duels, lambda duel: value(duel[0])))
     body = []
     for name, of in by(duels, rival).items():
-        split = by(of, lambda duel: AXES[axis](duel[0]))
-        body.append([name, *(_group(split.get(value, [])) for value in named)])
+        split = by(of, lambda duel: value(duel[0]))
+        body.append([name, *(_group(split.get(one, [])) for one in named)])
     return table(["rival", *named], body)
 
 
@@ -102,7 +102,16 @@ def better(duels, least):
 
 
 def _by_how_much(duel):
-    return f"{duel[0]['mode'].removeprefix('calls:')} {-ahead(duel):+.1f}"
+    return f"{_calls(duel[0])} {-ahead(duel):+.1f}"
+
+
+def brief(rows):
+    """One table, by the share of the calls."""
+    return f"{LEGEND}\n\n{groups(duels(rows), _calls)}"
+
+
+def _calls(row):
+    return row["mode"].removeprefix("calls:")
 
 
 def page(rows, least=0.0):
@@ -110,7 +119,7 @@ def page(rows, least=0.0):
     every = duels(rows)
     parts = [f"## {mode}\n\n{summary(of)}" for mode, of in by(every, lambda duel: duel[0]["mode"]).items()]
     apart = [axis for axis, value in AXES.items() if len(set(map(value, rows))) > 1]
-    parts += [f"## By {axis}\n\n{LEGEND}\n\n{groups(every, axis)}" for axis in apart]
+    parts += [f"## By {axis}\n\n{LEGEND}\n\n{groups(every, AXES[axis])}" for axis in apart]
     if any("solution_psnr" in row for row in rows):
         parts.append(f"## To the exact solution\n\n{solutions(rows)}")
     by_more = f" by more than {least:g} dB" if least else ""
