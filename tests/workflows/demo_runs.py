@@ -24,7 +24,7 @@ def run(url, form):
     while queued not in (history := json.loads(call(f"{url}/history/{queued}"))):
         time.sleep(0.2)
     made = {}
-    for node, outputs in sorted(history[queued]["outputs"].items(), key=lambda item: int(item[0])):
+    for node, outputs in sorted(history[queued]["outputs"].items(), key=lambda item: list(form).index(item[0])):
         shown, texts = [None], outputs.get("text", [""])
         if images := outputs.get("images"):
             data = [call(f"{url}/view?{urllib.parse.urlencode(image)}") for image in images]
