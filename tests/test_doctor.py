@@ -228,6 +228,8 @@ def test_the_example_workflows_skip_as_they_say(path, capsys):
     for one in found:
         assert one["mode"] in ("off", "fast", "turbo", "balanced")
         assert any(one["mode"] in by["widgets_values"] for by in nodes.values() if by["type"] in MODE_AT)
+    in_api_form = doctor(capsys, path.parent / "api" / path.name)[0]["file"]["nodes"]
+    assert [(one["skips"], one["mode"]) for one in in_api_form] == [(one["skips"], one["mode"]) for one in found]
 
 
 @pytest.mark.parametrize("form", ["workflow", "prompt"])

@@ -13,12 +13,16 @@ sys.path.append(str(Path(__file__).parent / "workflows"))
 
 import cards  # noqa: E402
 import classes  # noqa: E402
+from levels import END, START, instance, levels, promoted, subgraph, values  # noqa: E402
 
 FOLDER = Path(__file__).parents[1] / "example_workflows"
 PAGE = FOLDER.parent / "docs/models.md"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
-CONTROL = ("fixed", "randomize", "increment", "decrement")
 TITLE = 30  # pixels of a node's title, which lies above its position
+CLEAR = 8  # pixels that a link keeps from the sides of nodes, more than half of its width
+PROMPTS = ("prompt", "negative prompt")
+CHANGED = ("text", "prompt", "width", "height", "length", "steps", "cfg", "guidance")
+OUTSIDE = ("MarkdownNote", "LoadImage", "RandomNoise", "PrimitiveInt", "SaveImage", "SaveVideo")
 
 
 def ui(name):
@@ -29,27 +33,27 @@ def api(name):
     return json.loads((FOLDER / "api" / f"{name}.json").read_text(encoding="utf-8"))
 
 
+def sources(level):
+    """Where the links of a level come from, by their ids."""
+    return {number: (source, slot) for number, source, slot, *_ in level["links"]}
+
+
 def box(node):
     """Left, top, right and bottom, the title included."""
     x, y = node["pos"]
     return x, y - TITLE, x + node["size"][0], y + node["size"][1]
 
 
+def boxes(graph):
+    """Those of the nodes and the borders of a level by their ids; a border's links start and end within its margin."""
+    found = {node["id"]: box(node) for node in graph["nodes"]}
+    for number, (x, y, wide, high) in graph["borders"].items():
+        found[number] = (x, y, x + wide - 20, y + high) if number == START else (x + 20, y, x + wide, y + high)
+    return found
+
+
 def apart(first, second):
     return first[2] <= second[0] or second[2] <= first[0] or first[3] <= second[1] or second[3] <= first[1]
-
-
-def values(node):
-    """Widget values by name, read from the positional list as the browser does it."""
-    given = iter(node["widgets_values"])
-    found = {}
-    for one in node["inputs"]:
-        if "widget" in one:
-            found[one["name"]] = next(given)
-            if one["name"] in ("seed", "noise_seed") or node["type"] == "PrimitiveInt":
-                assert next(given) in CONTROL
-    assert not list(given)
-    return found
 
 
 def curve(start, end, before=None, after=None):
@@ -80,22 +84,28 @@ def way(graph, link):
     """The points of a link: the output's socket, its reroutes, the input's socket."""
     nodes = {node["id"]: node for node in graph["nodes"]}
     number, source, slot, target, entry, _ = link
-    first, last = nodes[source], nodes[target]
-    one = last["inputs"][entry]
-    if "widget" in one:
-        sockets = sum("widget" not in other for other in last["inputs"])
-        down = 20 * max(sockets, len(last["outputs"])) + 24 * (entry - sockets) + 12
+    if source == START:
+        start = tuple(graph["inputs"][slot]["pos"])
     else:
-        down = 20 * (entry + 0.7)
-    start = first["pos"][0] + first["size"][0], first["pos"][1] + 20 * (slot + 0.7)
-    reroutes = {reroute["id"]: reroute for reroute in graph["extra"].get("reroutes", ())}
-    parents = {one["id"]: one["parentId"] for one in graph["extra"].get("linkExtensions", ())}
-    between, turn = [], parents.get(number)
+        first = nodes[source]
+        start = first["pos"][0] + first["size"][0], first["pos"][1] + 20 * (slot + 0.7)
+    end = tuple(graph["outputs"][entry]["pos"]) if target == END else socket(nodes[target], entry)
+    reroutes, between, turn = graph["reroutes"], [], graph["ends"].get(number)
     while turn:
         assert number in reroutes[turn]["linkIds"]
         between.insert(0, tuple(reroutes[turn]["pos"]))
         turn = reroutes[turn].get("parentId")
-    return [start, *between, (last["pos"][0], last["pos"][1] + down)]
+    return [start, *between, end]
+
+
+def socket(node, entry):
+    """Where the input of that number is."""
+    if "widget" in node["inputs"][entry]:
+        sockets = sum("widget" not in other for other in node["inputs"])
+        down = 20 * max(sockets, len(node["outputs"])) + 24 * (entry - sockets) + 12
+    else:
+        down = 20 * (entry + 0.7)
+    return node["pos"][0], node["pos"][1] + down
 
 
 def test_what_there_is():
@@ -123,78 +133,147 @@ def test_what_there_is():
 @pytest.mark.parametrize("name", NAMES)
 class TestEach:
     def test_ids_are_unique_and_counted(self, name):
-        graph = ui(name)
-        nodes, links = [node["id"] for node in graph["nodes"]], [link[0] for link in graph["links"]]
-        assert len(set(nodes)) == len(nodes) and max(nodes) == graph["last_node_id"]
-        assert len(set(links)) == len(links) and max(links) == graph["last_link_id"]
+        graph, both = ui(name), list(levels(ui(name)))
+        for of, key, last in (
+            (lambda level: [node["id"] for node in level["nodes"]], "lastNodeId", graph["last_node_id"]),
+            (lambda level: [link[0] for link in level["links"]], "lastLinkId", graph["last_link_id"]),
+            (lambda level: list(level["reroutes"]), "lastRerouteId", None),
+        ):
+            ids = [number for level in both for number in of(level)]
+            assert len(set(ids)) == len(ids)
+            assert max(ids) == subgraph(graph)["state"][key] == (last or max(ids))
 
     def test_both_ends_know_every_link(self, name):
-        graph = ui(name)
-        nodes = {node["id"]: node for node in graph["nodes"]}
-        for number, source, slot, target, entry, type_ in graph["links"]:
-            output, one = nodes[source]["outputs"][slot], nodes[target]["inputs"][entry]
-            assert number in output["links"] and one["link"] == number
-            assert output["type"] == one["type"] == type_
-        known = {link[0] for link in graph["links"]}
-        for node in graph["nodes"]:
-            assert {one["link"] for one in node["inputs"]} - {None} <= known
-            assert {link for output in node["outputs"] for link in output["links"] or ()} <= known
+        for graph in levels(ui(name)):
+            nodes = {node["id"]: node for node in graph["nodes"]}
+            known = {link[0]: tuple(link[1:]) for link in graph["links"]}
+            starts, ends = set(), set()
+            for node in nodes.values():
+                for slot, one in enumerate(node["outputs"]):
+                    starts |= {(number, node["id"], slot, one["type"]) for number in one["links"] or ()}
+                for slot, one in enumerate(node["inputs"]):
+                    ends |= {(one["link"], node["id"], slot, one["type"])} if one["link"] is not None else set()
+            if graph["borders"]:
+                for border, slots, said in ((START, graph["inputs"], starts), (END, graph["outputs"], ends)):
+                    for slot, one in enumerate(slots):
+                        said |= {(number, border, slot, one["type"]) for number in one["linkIds"]}
+            assert starts == {(number, source, slot, type_) for number, (source, slot, *_, type_) in known.items()}
+            assert ends == {(number, target, entry, type_) for number, (*_, target, entry, type_) in known.items()}
 
     def test_nodes_run_in_their_order(self, name):
-        graph = ui(name)
-        order = {node["id"]: node["order"] for node in graph["nodes"]}
-        assert all(order[source] < order[target] for _, source, _, target, _, _ in graph["links"])
+        for graph in levels(ui(name)):
+            order = {node["id"]: node["order"] for node in graph["nodes"]} | {START: -1, END: math.inf}
+            assert all(order[source] < order[target] for _, source, _, target, _, _ in graph["links"])
 
     def test_nothing_overlaps(self, name):
-        graph = ui(name)
-        boxes = [box(node) for node in graph["nodes"]]
-        assert all(apart(first, second) for i, first in enumerate(boxes) for second in boxes[:i])
-        groups = [(x, y, x + wide, y + high) for x, y, wide, high in (group["bounding"] for group in graph["groups"])]
-        assert all(apart(first, second) for i, first in enumerate(groups) for second in groups[:i])
-        for left, top, right, bottom in boxes:
-            inside = [g for g in groups if g[0] <= left and g[1] <= top and right <= g[2] and bottom <= g[3]]
-            assert len(inside) == 1
+        for graph in levels(ui(name)):
+            places = boxes(graph)
+            assert all(apart(*pair) for pair in itertools.combinations(places.values(), 2))
+            groups = [(x, y, x + wide, y + high) for x, y, wide, high in (one["bounding"] for one in graph["groups"])]
+            assert all(apart(*pair) for pair in itertools.combinations(groups, 2))
+            for number, (left, top, right, bottom) in places.items():
+                inside = [g for g in groups if g[0] <= left and g[1] <= top and right <= g[2] and bottom <= g[3]]
+                assert len(inside) == (number not in graph["borders"])
+                if number in graph["borders"]:
+                    assert all(apart(places[number], group) for group in groups)
 
     def test_no_link_runs_behind_a_node(self, name):
-        graph = ui(name)
-        boxes = {node["id"]: box(node) for node in graph["nodes"]}
-        for link in graph["links"]:
-            points = way(graph, link)
-            for i, (start, end) in enumerate(itertools.pairwise(points)):
-                before = points[i - 1] if i else None
-                after = points[i + 2] if i + 2 < len(points) else None
-                for x, y in curve(start, end, before, after):
-                    for number, (left, top, right, bottom) in boxes.items():
-                        assert not (left < x < right and top < y < bottom), f"{link} runs behind {number}"
+        for graph in levels(ui(name)):
+            places = boxes(graph)
+            for link in graph["links"]:
+                points, ends = way(graph, link), (link[1], link[3])
+                for i, (start, end) in enumerate(itertools.pairwise(points)):
+                    before = points[i - 1] if i else None
+                    after = points[i + 2] if i + 2 < len(points) else None
+                    for x, y in curve(start, end, before, after):
+                        for number, (left, top, right, bottom) in places.items():
+                            clear = 0 if number in ends and i in (0, len(points) - 2) else CLEAR
+                            near = left - clear < x < right + clear and top < y < bottom
+                            assert not near, f"{link} runs behind {number}"
 
     def test_wires_below_the_nodes_keep_apart(self, name):
-        lanes = {}
-        for reroute in ui(name)["extra"].get("reroutes", ()):
-            x, y = reroute["pos"]
-            lanes.setdefault(reroute.get("parentId", reroute["id"]), []).append((x, y))
-        spans = [(min(points)[0], max(points)[0], points[0][1]) for points in lanes.values()]
-        for one, other in itertools.combinations(spans, 2):
-            assert one[1] <= other[0] or other[1] <= one[0] or abs(one[2] - other[2]) >= 18
+        for graph in levels(ui(name)):
+            lanes = {}
+            for reroute in graph["reroutes"].values():
+                x, y = reroute["pos"]
+                lanes.setdefault(reroute.get("parentId", reroute["id"]), []).append((x, y))
+            spans = [(min(points)[0], max(points)[0], points[0][1]) for points in lanes.values()]
+            for one, other in itertools.combinations(spans, 2):
+                assert one[1] <= other[0] or other[1] <= one[0] or abs(one[2] - other[2]) >= 18
 
     def test_it_says_what_it_is_and_what_to_expect(self, name):
         first = ui(name)["nodes"][0]
         assert first["type"] == "MarkdownNote" and first["widgets_values"][0].startswith("# ")
         assert ui(name)["groups"][0]["title"] == first["widgets_values"][0].splitlines()[0][2:]
 
-    def test_a_group_is_wider_than_its_title(self, name):
-        for group in ui(name)["groups"]:
-            assert len(group["title"]) * 0.6 * group["font_size"] < group["bounding"][2]
+    def test_a_group_is_wider_than_its_title_and_the_subgraph_than_its_name(self, name):
+        for graph in levels(ui(name)):
+            for group in graph["groups"]:
+                assert len(group["title"]) * 0.6 * group["font_size"] < group["bounding"][2]
+        assert len(subgraph(ui(name))["name"]) * 0.6 * 14 + 60 < instance(ui(name))["size"][0]  # the button beside it
+
+    def test_what_people_look_at_stands_outside_and_all_that_loads_inside_but_a_model_that_skips(self, name):
+        workflow = ui(name)
+        for node in subgraph(workflow)["nodes"]:
+            assert node["type"] not in OUTSIDE and not node["type"].startswith("FSampler")
+        outside = {node["id"]: node for node in workflow["nodes"] if node["type"].endswith(("Loader", "LoaderSimple"))}
+        skipping = [node["id"] for node in workflow["nodes"] if node["type"] == "FSamplerModel"]
+        assert len(outside) == len(skipping)
+
+    def test_the_node_of_the_subgraph_has_its_inputs_and_outputs(self, name):
+        inner, node = subgraph(ui(name)), instance(ui(name))
+        for key in ("inputs", "outputs"):
+            assert [(one["name"], one["type"]) for one in node[key]] == [
+                (one["name"], one["type"]) for one in inner[key]
+            ]
+            assert len({one["name"] for one in inner[key]}) == len(inner[key])
+            assert all(one["linkIds"] for one in inner[key])
+
+    def test_what_people_change_is_on_the_node_of_the_subgraph(self, name):
+        workflow = ui(name)
+        node, shown = instance(workflow), promoted(workflow)
+        assert [one["name"] for one in node["inputs"] if "widget" in one] == list(shown)
+        assert all(one["link"] is None for one in node["inputs"] if "widget" in one)
+        for name_outside, widgets in shown.items():
+            assert len({json.dumps(value) for *_, value in widgets}) == 1
+            assert name_outside in PROMPTS or {one for _, one, _ in widgets} == {name_outside}
+        inside = {(one["id"], name) for one in subgraph(workflow)["nodes"] for name in values(one) if name in CHANGED}
+        linked = {
+            (node["id"], one["name"])
+            for node in subgraph(workflow)["nodes"]
+            for one in node["inputs"]
+            if one["link"] is not None
+        }
+        assert inside <= linked and "prompt" in shown
 
     def test_the_api_form_says_the_same(self, name):
         graph, form = ui(name), api(name)
-        nodes = {str(node["id"]): node for node in graph["nodes"] if node["type"] != "MarkdownNote"}
-        links = {link[0]: [str(link[1]), link[2]] for link in graph["links"]}
-        assert set(nodes) == set(form)
-        for number, node in nodes.items():
-            linked = {one["name"]: links[one["link"]] for one in node["inputs"] if one["link"] is not None}
-            assert form[number]["class_type"] == node["type"]
-            assert form[number]["inputs"] == values(node) | linked
-            assert form[number]["_meta"]["title"] == node.get("title", form[number]["_meta"]["title"])
+        top, inner = levels(graph)
+        node = instance(graph)
+        found, outside, within = {}, sources(top), sources(inner)
+
+        def source(level, number):
+            """The real output that a link comes from, None for a promoted widget."""
+            origin, slot = level[number]
+            if level is outside and origin == node["id"]:
+                return source(within, inner["outputs"][slot]["linkIds"][0])
+            if origin == START:
+                return None if node["inputs"][slot]["link"] is None else source(outside, node["inputs"][slot]["link"])
+            return [f"{node['id']}:{origin}" if level is within else str(origin), slot]
+
+        for level, links in ((top, outside), (inner, within)):
+            for one in level["nodes"]:
+                if one is node or one["type"] in ("MarkdownNote", node["type"]):
+                    continue
+                linked = {
+                    entry["name"]: there
+                    for entry in one["inputs"]
+                    if entry["link"] is not None and (there := source(links, entry["link"]))
+                }
+                number = f"{node['id']}:{one['id']}" if links is within else str(one["id"])
+                found[number] = {"class_type": one["type"], "inputs": values(one) | linked}
+                assert form[number]["_meta"]["title"] == one.get("title", form[number]["_meta"]["title"])
+        assert {number: {key: one[key] for key in ("class_type", "inputs")} for number, one in form.items()} == found
 
     def test_the_newest_comfyui_knows_its_classes_inputs_and_choices(self, name):
         form = {number: node for number, node in api(name).items() if not node["class_type"].startswith("FSampler")}
@@ -214,14 +293,15 @@ class TestEach:
     def test_the_files_to_fetch_are_the_files_it_loads(self, name):
         graph = ui(name)
         notes = " ".join(node["widgets_values"][0] for node in graph["nodes"] if node["type"] == "MarkdownNote")
-        loaded = {
-            value
-            for node in graph["nodes"]
-            if node["type"] != "MarkdownNote"
-            for value in values(node).values()
-            if str(value).endswith(".safetensors")
-        }
-        offered = [model for node in graph["nodes"] for model in node["properties"].get("models", ())]
+        nodes = [node for node in graph["nodes"] if node["type"] not in ("MarkdownNote", subgraph(graph)["id"])]
+        nodes += subgraph(graph)["nodes"]
+        loaders = {}
+        for node in nodes:
+            files = {value for value in values(node).values() if str(value).endswith(".safetensors")}
+            assert files == {model["name"] for model in node["properties"].get("models", ())}
+            loaders |= dict.fromkeys(files)
+        loaded = set(loaders)
+        offered = [model for node in nodes for model in node["properties"].get("models", ())]
         assert loaded and {model["name"] for model in offered} == loaded
         for model in offered:
             assert f"models/{model['directory']}: [{model['name']}]({model['url']})" in notes

@@ -17,7 +17,8 @@ from server import ROOT
 
 sys.path.append(str(ROOT / "tests/workflows"))
 
-from examples import NEEDS  # noqa: E402
+from examples import NEEDS, OLDEST  # noqa: E402
+from levels import instance, promoted, subgraph  # noqa: E402
 from saving import save  # noqa: E402
 
 if find.chromium() is None:
@@ -42,8 +43,9 @@ ORIGINAL_ORDER = {
 
 READY = """() => !!(window.LiteGraph?.registered_node_types?.FSamplerReport && window.app?.canvas
                  && window.app.graph?._nodes?.length)"""
-SAVED_WIDGETS = """id => (app.graph.getNodeById(id).widgets ?? []).filter(w => w.serialize !== false)
-                         .map(w => [w.name, w.value])"""
+SAVED_WIDGETS = """ids => (ids.reduce((node, id) => (node.subgraph ?? node).getNodeById(id), app.graph).widgets ?? [])
+                          .filter(w => w.serialize !== false).map(w => [w.name, w.value])"""
+EXPORTED = "() => app.graphToPrompt().then(made => made.output)"
 
 ELEMENT = "id => app.graph.getNodeById(id).widgets.find(w => w.name == 'fsampler_text').element"
 
@@ -83,9 +85,9 @@ class Gui:
         self.do("""() => app.graph._nodes.forEach(node => node.widgets?.forEach(
             widget => { if (widget.name == 'control_after_generate') widget.value = 'fixed' }))""")
 
-    def widgets(self, node):
-        """Name and value of the widgets that a workflow saves."""
-        return {name: value for name, value in self.do(SAVED_WIDGETS, node)}
+    def widgets(self, *path):
+        """Name and value of the widgets that a workflow saves, of a node, or of one in a node that is a subgraph."""
+        return {name: value for name, value in self.do(SAVED_WIDGETS, path)}
 
     def text(self, node):
         return self.do("id => app.graph.getNodeById(id).widgets.find(w => w.name == 'fsampler_text').value", node)
@@ -159,23 +161,73 @@ def test_the_page_loads_our_script_without_an_error(gui):
     assert gui.do(ours) == ["fsampler.text"]
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_opens_with_every_value_in_its_widget(path, gui, object_info, server):
+@pytest.fixture(params=EXAMPLES, ids=lambda path: path.stem)
+def example(request, gui, object_info, server):
+    """The path of an example, which is open in the page."""
+    path = request.param
     workflow = load(path)
-    newer = {node["type"] for node in workflow["nodes"]} - {"MarkdownNote"} - object_info.keys()
-    if newer and server.get("system_stats")["system"]["comfyui_version"] != NEEDS.get(path.stem):
+    types = {node["type"] for node in workflow["nodes"] + subgraph(workflow)["nodes"]}
+    newer = types - {"MarkdownNote", instance(workflow)["type"]} - object_info.keys()
+    if newer and version(server) != NEEDS.get(path.stem):
         pytest.skip(f"this ComfyUI has no {', '.join(newer)}")
     gui.open(workflow)
     missing = "types => types.filter(type => !LiteGraph.registered_node_types[type])"
-    assert gui.do(missing, [node["type"] for node in workflow["nodes"]]) == []
-    for node in workflow["nodes"]:
-        if node["type"] not in object_info:  # notes and the like are the page's own
-            continue
-        order, values = saved_order(object_info[node["type"]]), node.get("widgets_values", [])
-        if node["type"].startswith("FSampler"):
-            assert len(order) == len(values), node["type"]
-        widgets = gui.widgets(node["id"])
-        assert {name: widgets[name] for name in order[: len(values)]} == dict(zip(order, values, strict=False))
+    assert gui.do(missing, list(types)) == []
+    return path
+
+
+def version(server):
+    return server.get("system_stats")["system"]["comfyui_version"]
+
+
+def test_an_example_opens_with_every_value_in_its_widget(example, gui, object_info):
+    workflow = load(example)
+    outside = instance(workflow)
+    for inside, nodes in (([], workflow["nodes"]), ([outside["id"]], subgraph(workflow)["nodes"])):
+        for node in nodes:
+            if node["type"] not in object_info:  # notes and the like are the page's own
+                continue
+            order, values = saved_order(object_info[node["type"]]), node.get("widgets_values", [])
+            if node["type"].startswith("FSampler"):
+                assert len(order) == len(values), node["type"]
+            widgets = gui.widgets(*inside, node["id"])
+            assert {name: widgets[name] for name in order[: len(values)]} == dict(zip(order, values, strict=False))
+    shown = {name: widgets[0][-1] for name, widgets in promoted(workflow).items()}
+    assert list(gui.widgets(outside["id"]).items()) == list(shown.items())
+
+
+def test_the_page_exports_an_example_as_its_api_form(example, gui, server):
+    form, exported = load(example.parent / "api" / example.name), gui.do(EXPORTED)
+    if version(server) == OLDEST:
+        assert exported == form
+    assert exported.keys() == form.keys()
+    for number, node in form.items():  # newer nodes have more inputs, and other titles
+        made = exported[number]
+        assert made["class_type"] == node["class_type"]
+        assert {name: made["inputs"].get(name) for name in node["inputs"]} == node["inputs"]
+        assert not any(isinstance(made["inputs"][name], list) for name in made["inputs"].keys() - node["inputs"].keys())
+
+
+def test_what_is_changed_outside_is_exported_and_saved(example, gui):
+    workflow, before = load(example), gui.do(EXPORTED)
+    number, shown = instance(workflow)["id"], promoted(workflow)
+    changed = gui.do(
+        """id => Object.fromEntries(app.graph.getNodeById(id).widgets.map(widget => {
+            widget.value += typeof widget.value == 'string' ? ', changed' : 2 * widget.options.step2
+            widget.callback?.(widget.value)
+            return [widget.name, widget.value]
+        }))""",
+        number,
+    )
+    assert all(changed[name] != value for name, ((*_, value), *_) in shown.items())
+    for name, widgets in shown.items():
+        for node, inside, _ in widgets:
+            before[f"{number}:{node}"]["inputs"][inside] = changed[name]
+    assert gui.do(EXPORTED) == before
+    saved = gui.do("() => JSON.parse(JSON.stringify(app.graph.serialize()))")
+    gui.open(saved)
+    assert gui.do(EXPORTED) == before
+    assert gui.widgets(number) == changed
 
 
 @pytest.mark.parametrize("path", ORIGINALS, ids=lambda path: path.stem)
@@ -319,7 +371,7 @@ def test_a_saved_workflow_reopens_with_its_values_also_after_a_run(gui):
     changed["compare"]["inputs"]["gain"] = 12.5
     gui.open_prompt(changed)
     gui.run()
-    prompt = gui.do("() => app.graphToPrompt().then(made => made.output)")
+    prompt = gui.do(EXPORTED)
     assert {name: node["inputs"] for name, node in prompt.items()} == {
         name: node["inputs"] for name, node in changed.items()
     }

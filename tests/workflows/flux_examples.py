@@ -1,13 +1,33 @@
 """The example workflows of FLUX: two from text, guided inside the network, and an edit with CFG."""
 
 from image_examples import Z_IMAGE
-from parts import HUB, NOT_MEASURED, PREVIEW, WIDE, about, clip, file, models, modes, picture, prompts, unet, vae
+from parts import (
+    HUB,
+    NOT_MEASURED,
+    PREVIEW,
+    PROMPT,
+    WIDE,
+    about,
+    clip,
+    file,
+    models,
+    modes,
+    promoted,
+    prompts,
+    result,
+    sampled,
+    save_image,
+    skipping_model,
+    unet,
+    vae,
+)
+from subgraph import Promoted
 
 FLUX2_VAE = f"{HUB}/black-forest-labs/FLUX.2-small-decoder/resolve/main/full_encoder_small_decoder.safetensors"
 
 
 def guided_inside(graph, title, expect, files, encoder, prompt, guidance, empty, sigmas, prefix):
-    """FLUX from text: guidance is an input of the network, FSampler (model) stands before guider and scheduler.
+    """FLUX from text: guidance is an input of the network, FSampler (model) stands before all that samples.
 
     ``files`` are (folder, URL), the model's first and the VAE's last; ``encoder`` adds the text encoder's loader and
     ``sigmas(model)`` the scheduler.
@@ -16,26 +36,30 @@ def guided_inside(graph, title, expect, files, encoder, prompt, guidance, empty,
     about(graph, title, expect, NOT_MEASURED)
     models(graph, *files)
     modes(graph)
-    graph.group("Model and prompt")
-    loaded = encoder()
-    graph.column()
-    said = graph.add("CLIPTextEncode", "Prompt", WIDE, 140, clip=loaded, text=prompt)["CONDITIONING"]
-    model = unet(graph, files[0][1])
-    graph.column()
-    guided = graph.add("FluxGuidance", conditioning=said, guidance=guidance)["CONDITIONING"]
-    skipping = graph.add("FSamplerModel", model=model)
-    graph.group("Sample")
-    guider = graph.add("BasicGuider", model=skipping["model"], conditioning=guided)["GUIDER"]
-    rest = {
-        "noise": graph.add("RandomNoise", noise_seed=20, control="randomize")["NOISE"],
-        "sampler": graph.add("KSamplerSelect", sampler_name="euler")["SAMPLER"],
-        "sigmas": sigmas(skipping["model"])["SIGMAS"],
-        "latent_image": graph.add(empty, width=1024, height=1024)["LATENT"],
-    }
-    graph.column()
-    sampled = graph.add("SamplerCustomAdvanced", wide=WIDE, guider=guider, **rest)["output"]
-    decoder = vae(graph, files[-1][1])
-    picture(graph, skipping, sampled, decoder, prefix)
+    graph.group("Model and seed")
+    skipping, noise = skipping_model(graph, unet(graph, files[0][1]))
+    graph.group("Prompt, size, sampling")
+    with graph.subgraph(f"{title}: prompt, size, sampling") as inside:
+        model, noise = inside.input("model", skipping["model"]), inside.input("noise", noise)
+        graph.group("Prompt and size")
+        loaded, decoder = encoder(), vae(graph, files[-1][1])
+        latent = graph.add(empty, wide=WIDE, **promoted(width=1024, height=1024))["LATENT"]
+        graph.column()
+        text = Promoted(PROMPT, prompt)
+        said = graph.add("CLIPTextEncode", "Prompt", WIDE, 120, clip=loaded, text=text)["CONDITIONING"]
+        method = graph.add("KSamplerSelect", wide=WIDE, sampler_name="euler")["SAMPLER"]
+        sigmas = sigmas(model)["SIGMAS"]
+        graph.column()
+        guided = graph.add("FluxGuidance", conditioning=said, **promoted(guidance=guidance))["CONDITIONING"]
+        graph.group("Sample and decode")
+        guider = graph.add("BasicGuider", model=model, conditioning=guided)["GUIDER"]
+        graph.column()
+        images, latent = sampled(
+            graph, decoder, guider=guider, noise=noise, sampler=method, sigmas=sigmas, latent_image=latent
+        )
+        images, latent = inside.output("image", images), inside.output("latent", latent)
+    result(graph, skipping, latent)
+    save_image(graph, images, prefix)
 
 
 def flux_dev(graph):
@@ -56,7 +80,7 @@ def flux_dev(graph):
         "a bicycle leaning against the wall, early morning.",
         3.5,
         "EmptySD3LatentImage",
-        lambda model: graph.add("BasicScheduler", model=model, scheduler="simple", steps=20),
+        lambda model: graph.add("BasicScheduler", wide=WIDE, model=model, scheduler="simple", **promoted(steps=20)),
         "fsampler_flux",
     )
 
@@ -78,7 +102,7 @@ def flux2_dev(graph):
         "morning light through a kitchen window.",
         4.0,
         "EmptyFlux2LatentImage",
-        lambda model: graph.add("Flux2Scheduler", steps=20, width=1024, height=1024),
+        lambda model: graph.add("Flux2Scheduler", wide=WIDE, **promoted(steps=20, width=1024, height=1024)),
         "fsampler_flux2",
     )
 
@@ -97,34 +121,38 @@ def flux2_klein(graph):
     )
     models(graph, ("diffusion_models", model_url), ("text_encoders", text_url), ("vae", FLUX2_VAE))
     modes(graph)
-    graph.group("Picture and model")
+    graph.group("Picture, model and seed")
+    loaded = unet(graph, model_url)
     picture_in = graph.add("LoadImage", "Picture to edit", WIDE, PREVIEW, image="example.png")["IMAGE"]
-    encoder = clip(graph, text_url, "flux2")
-    graph.column()
-    said = prompts(graph, encoder, "Make it a rainy night; wet ground, reflections of warm street lamps.", "")
-    scaled = graph.add(
-        "ImageScaleToTotalPixels", wide=WIDE, image=picture_in, upscale_method="nearest-exact", megapixels=1.0
-    )["IMAGE"]
-    decoder = vae(graph, FLUX2_VAE)
-    graph.group("Reference")
-    encoded = graph.add("VAEEncode", pixels=scaled, vae=decoder)["LATENT"]
-    size = graph.add("GetImageSize", image=scaled)
-    model = unet(graph, model_url)
-    graph.column()
-    conditions = {
-        name: graph.add("ReferenceLatent", f"Reference, {name}", conditioning=one, latent=encoded)["CONDITIONING"]
-        for name, one in said.items()
-    }
-    skipping = graph.add("FSamplerModel", model=model)
-    shape = {"width": size["width"], "height": size["height"]}
-    sigmas = graph.add("Flux2Scheduler", steps=20, **shape)["SIGMAS"]
-    latent = graph.add("EmptyFlux2LatentImage", **shape)["LATENT"]
-    graph.group("Sample")
-    guider = graph.add("CFGGuider", model=skipping["model"], cfg=5.0, **conditions)["GUIDER"]
-    noise = graph.add("RandomNoise", noise_seed=20, control="randomize")["NOISE"]
-    method = graph.add("KSamplerSelect", sampler_name="euler")["SAMPLER"]
-    graph.column()
-    sampled = graph.add(
-        "SamplerCustomAdvanced", guider=guider, noise=noise, sampler=method, sigmas=sigmas, latent_image=latent
-    )["output"]
-    picture(graph, skipping, sampled, decoder, "fsampler_flux2_klein")
+    skipping, noise = skipping_model(graph, loaded)
+    graph.group("What to change, sampling")
+    with graph.subgraph(f"{title}: prompt, sampling") as inside:
+        shown = inside.input("image", picture_in)
+        model, noise = inside.input("model", skipping["model"]), inside.input("noise", noise)
+        graph.group("Prompt and picture")
+        encoder, decoder = clip(graph, text_url, "flux2"), vae(graph, FLUX2_VAE)
+        scaled = graph.add(
+            "ImageScaleToTotalPixels", wide=WIDE, image=shown, upscale_method="nearest-exact", megapixels=1.0
+        )["IMAGE"]
+        graph.column()
+        said = prompts(graph, encoder, "Make it a rainy night; wet ground, reflections of warm street lamps.", "")
+        encoded = graph.add("VAEEncode", wide=WIDE, pixels=scaled, vae=decoder)["LATENT"]
+        size = graph.add("GetImageSize", wide=WIDE, image=scaled)
+        graph.group("Reference")
+        conditions = {
+            name: graph.add("ReferenceLatent", f"Reference, {name}", conditioning=one, latent=encoded)["CONDITIONING"]
+            for name, one in said.items()
+        }
+        shape = {"width": size["width"], "height": size["height"]}
+        sigmas = graph.add("Flux2Scheduler", **promoted(steps=20), **shape)["SIGMAS"]
+        latent = graph.add("EmptyFlux2LatentImage", **shape)["LATENT"]
+        method = graph.add("KSamplerSelect", sampler_name="euler")["SAMPLER"]
+        graph.group("Sample and decode")
+        guider = graph.add("CFGGuider", model=model, **promoted(cfg=5.0), **conditions)["GUIDER"]
+        graph.column()
+        images, latent = sampled(
+            graph, decoder, guider=guider, noise=noise, sampler=method, sigmas=sigmas, latent_image=latent
+        )
+        images, latent = inside.output("image", images), inside.output("latent", latent)
+    result(graph, skipping, latent)
+    save_image(graph, images, "fsampler_flux2_klein")

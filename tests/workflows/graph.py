@@ -2,43 +2,26 @@
 
 Nodes are added in the order they run, in groups of columns, which stand from left to right; a node stands right of all
 that it is linked from. What inputs a node has, in which order and with which defaults, is read from a server's
-``/object_info``.
+``/object_info``. Every workflow has one subgraph:
+
+    with graph.subgraph("Model, prompt, size") as inside:
+        graph.group("Model")
+        ...
+        positive = inside.output("positive", said["CONDITIONING"])
+
+What stands outside it: notes, every FSampler node, because of its mode and what it shows of a run, what goes in and
+comes out (pictures, the seed, the saved result), and what runs after a sampler that stands outside. The model that goes
+into FSampler (model) stands before it, outside as well. All else is inside, and what people change there is
+``Promoted``.
 """
 
-SLOT, WIDGET, MARGIN = 20, 24, 14  # pixels, as litegraph draws them
+from contextlib import contextmanager
+
+from node import Input, Node
+from subgraph import Level, Promoted, Subgraph
+
 GROWING = "COMFY_AUTOGROW_V3"  # an input that takes any number of links
-PLAIN = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
 NOTE_WIDTH = 420
-
-
-class Node:
-    def __init__(self, number, kind, title, inputs, outputs, size):
-        self.number, self.kind, self.title = number, kind, title
-        self.inputs, self.outputs, self.size, self.pos = inputs, outputs, size, [0, 0]
-
-    def __getitem__(self, name):
-        """The output of that name, to be given to another node's input."""
-        return (self, [output["name"] for output in self.outputs].index(name))
-
-
-class Input:
-    def __init__(self, name, spec, optional):
-        self.name, self.optional = name, optional
-        self.options = spec[1] if len(spec) > 1 else {}
-        self.type = "COMBO" if isinstance(spec[0], list) else spec[0]
-        self.is_widget = self.type in PLAIN and not self.options.get("forceInput")
-        self.value = self.options.get("default")
-
-    @property
-    def link(self):
-        return self.value if isinstance(self.value, tuple) else None
-
-    @property
-    def has_control(self):
-        """ComfyUI puts a control_after_generate behind such a widget, with a value of its own in the UI form."""
-        return self.type == "INT" and (
-            self.name in ("seed", "noise_seed") or bool(self.options.get("control_after_generate"))
-        )
 
 
 def _inputs(sections, values):
@@ -56,62 +39,96 @@ def _inputs(sections, values):
 
 
 class Graph:
-    """``group``, ``column``, ``note`` and ``add`` describe it, ``api`` writes it."""
+    """``group``, ``column``, ``note``, ``subgraph`` and ``add`` describe it, ``api`` writes it."""
 
     def __init__(self, object_info):
         self.object_info = object_info
-        self.nodes, self.groups = [], []  # a group is (title, columns), a column a list of nodes
+        self.outer, self.inner = Level(), None
+        self._level, self._count = self.outer, 0
         self.files = {}  # model files by name, as a node's "models" property has them
 
     def group(self, title):
-        self.groups.append((title, [[]]))
+        self._level.groups.append((title, [[]]))
 
     def column(self):
-        self.groups[-1][1].append([])
+        self._level.groups[-1][1].append([])
 
     def note(self, text, height, width=NOTE_WIDTH):
-        return self._place(Node(len(self.nodes) + 1, "MarkdownNote", "Note", [text], [], [width, height]))
+        note = Node(self._number(), "MarkdownNote", "Note", size=(width, height))
+        note.text = text
+        return self._level.place(note)
+
+    @contextmanager
+    def subgraph(self, name, wide=400):
+        """What is added in the block is inside; nodes outside are linked through its ``input`` and ``output``."""
+        inside = self.inner = Subgraph(self._number(), name, wide)
+        self.outer.place(inside.node)
+        self._level = inside
+        yield inside
+        self._level = self.outer
+        inside.close()
 
     def add(self, kind, title=None, wide=320, room=0, control="fixed", **values):
         """A node; ``room`` is height below its slots and widgets (text, pictures), ``values`` its inputs.
 
         An input that is not named has its default; ValueError where there is none.
         """
-        info = self.object_info[kind]
+        info, inner = self.object_info[kind], self._level is self.inner
         inputs = list(_inputs(info["input"], values))
         for one in inputs:
-            one.value = values.pop(one.name, one.value)
-            if one.value is None and not one.optional:
+            given = values.pop(one.name, one.value)
+            if given is None and not one.optional:
                 raise ValueError(f"{kind} needs {one.name}")
+            if isinstance(given, Promoted):
+                self.inner.promote(one, given, room)
+            elif isinstance(given, tuple):
+                one.link = given
+                if given[0] not in (self._level.nodes + [self.inner.start] if inner else self._level.nodes):
+                    raise ValueError(f"{one.name} of {kind} crosses the border of the subgraph")
+            else:
+                one.value = given
         if values:
             raise ValueError(f"{kind} has no {', '.join(values)}")
         outputs = [
             {"name": name, "type": type_} for name, type_ in zip(info["output_name"], info["output"], strict=True)
         ]
-        widgets = sum(1 + one.has_control for one in inputs if one.is_widget)
-        sockets = sum(not one.is_widget for one in inputs)
-        needed = max(sockets, len(outputs)) * SLOT + widgets * WIDGET + MARGIN
-        node = Node(len(self.nodes) + 1, kind, title, inputs, outputs, [wide, needed + room])
+        number = self._number()
+        address = f"{self.inner.node.number}:{number}" if inner else str(number)
+        node = Node(number, kind, title, inputs, outputs, (wide, 0), address)
+        node.size[1] = node.height + room
         node.control, node.usual_title = control, info["display_name"] or kind
-        return self._place(node)
+        return self._level.place(node)
 
-    def _place(self, node):
-        self.nodes.append(node)
-        self.groups[-1][1][-1].append(node)
-        return node
+    def _number(self):
+        """A number for a node: none is in both levels."""
+        self._count += 1
+        return self._count
+
+    def _through(self, link):
+        """The real output behind a link, which borders pass on; None at a promoted widget."""
+        while link:
+            node, slot = link
+            if node is self.inner.node:
+                link = self.inner.end.inputs[slot].link
+            elif node is self.inner.start:
+                link = self.inner.node.inputs[slot].link
+            else:
+                break
+        return link
 
     def api(self):
-        """What ``POST /prompt`` takes."""
+        """What ``POST /prompt`` takes: what the page makes of the workflow."""
         form = {}
-        for node in self.nodes:
-            if node.kind == "MarkdownNote":
+        nodes = {node.number: node for level in (self.outer, self.inner) for node in level.nodes}
+        for _, node in sorted(nodes.items()):
+            if node.kind == "MarkdownNote" or node is self.inner.node:
                 continue
             values = {}
             for one in node.inputs:
-                if one.link:
-                    values[one.name] = [str(one.link[0].number), one.link[1]]
+                if source := self._through(one.link):
+                    values[one.name] = [source[0].address, source[1]]
                 elif one.value is not None:
                     values[one.name] = one.value
             title = {"title": node.title or node.usual_title}
-            form[str(node.number)] = {"class_type": node.kind, "inputs": values, "_meta": title}
+            form[node.address] = {"class_type": node.kind, "inputs": values, "_meta": title}
         return form

@@ -1,6 +1,22 @@
 """The example workflow of HunyuanVideo 1.5."""
 
-from parts import HUB, NOT_MEASURED, WIDE, about, file, models, modes, prompts, report, save_video, unet, vae
+from parts import (
+    HUB,
+    NOT_MEASURED,
+    WIDE,
+    about,
+    file,
+    models,
+    modes,
+    promoted,
+    prompts,
+    result,
+    sampled,
+    save_video,
+    skipping_model,
+    unet,
+    vae,
+)
 
 HUNYUAN = f"{HUB}/Comfy-Org/HunyuanVideo_1.5_repackaged/resolve/main/split_files"
 
@@ -17,34 +33,37 @@ def hunyuan_video_15(graph):
     about(graph, title, "20 steps, euler, CFG 6: each skipped step saves two calls of the network.", NOT_MEASURED)
     models(graph, ("diffusion_models", model_url), *(("text_encoders", url) for url in texts), ("vae", vae_url))
     modes(graph)
-    graph.group("Model and prompt")
-    model = unet(graph, model_url)
+    graph.group("Model and seed")
+    loaded = unet(graph, model_url)
     graph.column()
-    names = {"clip_name1": file(texts[0]), "clip_name2": file(texts[1])}
-    encoder = graph.add("DualCLIPLoader", wide=WIDE, type="hunyuan_video_15", device="default", **names)["CLIP"]
-    shifted = graph.add("ModelSamplingSD3", wide=WIDE, model=model, shift=7.0)["MODEL"]
-    graph.column()
-    conditions = prompts(
-        graph,
-        encoder,
-        "A paper lantern drifts down a river at night between other lanterns, ripples of light, slow camera.",
-        "",
-    )
-    skipping = graph.add("FSamplerModel", wide=WIDE, model=shifted)
-    graph.group("Sample")
-    guider = graph.add("CFGGuider", model=skipping["model"], cfg=6.0, **conditions)["GUIDER"]
-    rest = {
-        "noise": graph.add("RandomNoise", noise_seed=20, control="randomize")["NOISE"],
-        "sampler": graph.add("KSamplerSelect", sampler_name="euler")["SAMPLER"],
-        "sigmas": graph.add("BasicScheduler", model=skipping["model"], scheduler="simple", steps=20)["SIGMAS"],
-        "latent_image": graph.add("EmptyHunyuanVideo15Latent", width=1280, height=720, length=121)["LATENT"],
-    }
-    graph.column()
-    sampled = graph.add("SamplerCustomAdvanced", wide=WIDE, guider=guider, **rest)["output"]
-    decoder = vae(graph, vae_url)
-    graph.group("Result")
-    images = graph.add("VAEDecode", samples=sampled, vae=decoder)["IMAGE"]
-    report(graph, skipping, sampled)
-    graph.column()
-    video = graph.add("CreateVideo", images=images, fps=24.0)["VIDEO"]
+    shifted = graph.add("ModelSamplingSD3", model=loaded, shift=7.0)["MODEL"]
+    skipping, noise = skipping_model(graph, shifted)
+    graph.group("Prompt, size, sampling")
+    with graph.subgraph(f"{title}: prompt, size, sampling", wide=440) as inside:
+        model, noise = inside.input("model", skipping["model"]), inside.input("noise", noise)
+        graph.group("Prompt and size")
+        names = {"clip_name1": file(texts[0]), "clip_name2": file(texts[1])}
+        encoder = graph.add("DualCLIPLoader", wide=WIDE, type="hunyuan_video_15", device="default", **names)["CLIP"]
+        decoder = vae(graph, vae_url)
+        shape = promoted(width=1280, height=720, length=121)
+        latent = graph.add("EmptyHunyuanVideo15Latent", wide=WIDE, **shape)["LATENT"]
+        graph.column()
+        conditions = prompts(
+            graph,
+            encoder,
+            "A paper lantern drifts down a river at night between other lanterns, ripples of light, slow camera.",
+            "",
+        )
+        method = graph.add("KSamplerSelect", wide=WIDE, sampler_name="euler")["SAMPLER"]
+        sigmas = graph.add("BasicScheduler", wide=WIDE, model=model, scheduler="simple", **promoted(steps=20))["SIGMAS"]
+        graph.group("Sample and decode")
+        guider = graph.add("CFGGuider", model=model, **promoted(cfg=6.0), **conditions)["GUIDER"]
+        graph.column()
+        images, latent = sampled(
+            graph, decoder, guider=guider, noise=noise, sampler=method, sigmas=sigmas, latent_image=latent
+        )
+        graph.column()
+        video = inside.output("video", graph.add("CreateVideo", images=images, fps=24.0)["VIDEO"])
+        latent = inside.output("latent", latent)
+    result(graph, skipping, latent)
     save_video(graph, video, "video/fsampler_hunyuan_video")

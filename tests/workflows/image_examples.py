@@ -1,6 +1,6 @@
 """The example workflows of image models in which KSampler (FSampler) makes a picture from text."""
 
-from parts import HUB, NOT_MEASURED, WIDE, about, clip, models, modes, picture, prompts, unet, vae
+from parts import HUB, NOT_MEASURED, WIDE, about, clip, given, models, modes, picture, promoted, prompts, unet, vae
 
 QWEN = f"{HUB}/Comfy-Org/Qwen-Image_ComfyUI/resolve/main/split_files"
 QWEN_TEXT = f"{QWEN}/text_encoders/qwen_2.5_vl_7b_fp8_scaled.safetensors"
@@ -15,22 +15,21 @@ def from_text(graph, title, expect, files, kind, positive, negative, latent, sam
     about(graph, title, *expect, NOT_MEASURED)
     models(graph, ("diffusion_models", model_url), ("text_encoders", text_url), ("vae", vae_url))
     modes(graph)
-    graph.group("Model and prompt")
-    encoder = clip(graph, text_url, kind)
-    model = shift and unet(graph, model_url)
-    graph.column()
-    said = prompts(graph, encoder, positive, negative)
-    if shift:
-        model = graph.add("ModelSamplingAuraFlow", wide=WIDE, model=model, shift=shift)["MODEL"]
-    else:
-        model = unet(graph, model_url)
-    empty = graph.add(latent[0], wide=WIDE, width=latent[1], height=latent[2])["LATENT"]
+    graph.group("Model, prompt, size")
+    with graph.subgraph(f"{title}: model, prompt, size") as inside:
+        graph.group("Models")
+        encoder = clip(graph, text_url, kind)
+        model, decoder = unet(graph, model_url), vae(graph, vae_url)
+        graph.group("Prompt and size")
+        said = prompts(graph, encoder, positive, negative)
+        empty = graph.add(latent[0], wide=WIDE, **promoted(width=latent[1], height=latent[2]))["LATENT"]
+        if shift:
+            model = graph.add("ModelSamplingAuraFlow", wide=WIDE, model=model, shift=shift)["MODEL"]
+        inputs = given(inside, model=model, **said, latent_image=empty)
+        decoder = inside.output("vae", decoder)
     graph.group("Sample")
-    sampler = graph.add(
-        "FSamplerKSampler", wide=360, seed=20, control="randomize", model=model, latent_image=empty, **sampling, **said
-    )
-    decoder = vae(graph, vae_url)
-    picture(graph, sampler, sampler["latent"], decoder, prefix)
+    sampler = graph.add("FSamplerKSampler", wide=360, seed=20, control="randomize", **sampling, **inputs)
+    picture(graph, sampler, decoder, prefix)
 
 
 def anima(graph):

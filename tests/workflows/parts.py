@@ -1,8 +1,11 @@
 """What the example workflows share: notes, loaders, prompts, the report, and the last nodes of pictures and videos."""
 
+from subgraph import Promoted
+
 HUB = "https://huggingface.co"
 PREVIEW = 380  # pixels of height for a picture inside a node
 WIDE = 400
+PROMPT, NEGATIVE = "prompt", "negative prompt"  # what the prompts are called outside a subgraph
 NOT_MEASURED = "Not measured on this model yet: compare a few seeds with mode *off*."
 
 MODES = """## FSampler
@@ -59,24 +62,61 @@ def vae(graph, url, title=None):
 
 def prompts(graph, encoder, positive, negative):
     """Both prompts as the inputs of a sampler or a guider."""
-    said = graph.add("CLIPTextEncode", "Positive prompt", WIDE, 120, clip=encoder, text=positive)
-    not_said = graph.add("CLIPTextEncode", "Negative prompt", WIDE, 80, clip=encoder, text=negative)
+    said = graph.add("CLIPTextEncode", "Positive prompt", WIDE, 120, clip=encoder, text=Promoted(PROMPT, positive))
+    not_said = graph.add("CLIPTextEncode", "Negative prompt", WIDE, 80, clip=encoder, text=Promoted(NEGATIVE, negative))
     return {"positive": said["CONDITIONING"], "negative": not_said["CONDITIONING"]}
+
+
+def promoted(**values):
+    """Widgets that have outside the name that they have inside."""
+    return {name: Promoted(name, value) for name, value in values.items()}
+
+
+def given(inside, **links):
+    """Outputs of a subgraph under the names of the inputs that they go to."""
+    return {name: inside.output(name, link) for name, link in links.items()}
+
+
+def skipping_model(graph, model):
+    """FSampler (model) and the noise, for a subgraph that samples itself.
+
+    The seed is not promoted: the pages of ComfyUI 0.3.64 and 0.8.0 do not change a promoted one after a run.
+    """
+    graph.column()
+    skipping = graph.add("FSamplerModel", wide=WIDE, model=model)
+    return skipping, graph.add("RandomNoise", None, WIDE, noise_seed=20, control="randomize")["NOISE"]
+
+
+def sampled(graph, decoder, **sampling):
+    """Inside a subgraph that samples itself: the picture and, for the report, the latent."""
+    latent = graph.add("SamplerCustomAdvanced", wide=WIDE, **sampling)["output"]
+    graph.column()
+    return graph.add("VAEDecode", wide=WIDE, samples=latent, vae=decoder)["IMAGE"], latent
 
 
 def report(graph, source, latent, title=None):
     graph.add("FSamplerReport", title, 480, PREVIEW, report=source["report"], latent=latent)
 
 
-def picture(graph, sampler, latent, decoder, prefix):
-    """The result of ``sampler``: decoded and reported in one column, saved in the next."""
+def picture(graph, sampler, decoder, prefix):
+    """The result of a sampler outside the subgraph: decoded and reported in one column, saved in the next."""
     graph.group("Result")
-    image = graph.add("VAEDecode", samples=latent, vae=decoder)
-    report(graph, sampler, latent)
+    image = graph.add("VAEDecode", samples=sampler["latent"], vae=decoder)["IMAGE"]
+    report(graph, sampler, sampler["latent"])
     graph.column()
-    graph.add("SaveImage", wide=480, room=PREVIEW, images=image["IMAGE"], filename_prefix=prefix)
+    save_image(graph, image, prefix)
+
+
+def result(graph, skipping, latent):
+    """The result of a subgraph that samples itself; what saves it is to follow."""
+    graph.group("Result")
+    report(graph, skipping, latent)
+    graph.column()
+
+
+def save_image(graph, images, prefix):
+    graph.add("SaveImage", wide=480, room=PREVIEW, images=images, filename_prefix=prefix)
 
 
 def save_video(graph, video, prefix):
-    graph.column()
     graph.add("SaveVideo", wide=480, room=PREVIEW, video=video, filename_prefix=prefix)

@@ -1,22 +1,24 @@
 """The example workflows of SDXL: one run, a full run beside a fast one, a draft and its final."""
 
-from parts import HUB, PREVIEW, about, models, modes, picture, report
+from parts import HUB, PREVIEW, WIDE, about, given, models, modes, picture, promoted, prompts, report
 
 SDXL_SAMPLING = {"steps": 25, "cfg": 7.0, "sampler_name": "dpmpp_2m", "scheduler": "karras"}
 
 
 def sdxl_inputs(graph, positive, seed=None):
-    """The loader, both prompts and the latent of SDXL base; ``seed`` adds a node that holds it."""
-    graph.group("Model and prompt")
-    checkpoint = graph.add("CheckpointLoaderSimple", wide=400, ckpt_name="sd_xl_base_1.0.safetensors")
-    graph.column()
-    prompt = graph.add("CLIPTextEncode", "Positive prompt", 400, 120, clip=checkpoint["CLIP"], text=positive)
-    negative = graph.add("CLIPTextEncode", "Negative prompt", 400, 80, clip=checkpoint["CLIP"], text="text, watermark")
-    latent = graph.add("EmptyLatentImage", wide=400, width=1024, height=1024)
-    inputs = {"positive": prompt["CONDITIONING"], "negative": negative["CONDITIONING"]}
+    """The decoder and a sampler's inputs for SDXL base; ``seed`` adds a node that holds it."""
+    graph.group("Model, prompt, size")
+    with graph.subgraph("SDXL base: model, prompt, size") as inside:
+        graph.group("Model")
+        checkpoint = graph.add("CheckpointLoaderSimple", wide=WIDE, ckpt_name="sd_xl_base_1.0.safetensors")
+        graph.group("Prompt and size")
+        said = prompts(graph, checkpoint["CLIP"], positive, "text, watermark")
+        latent = graph.add("EmptyLatentImage", wide=WIDE, **promoted(width=1024, height=1024))["LATENT"]
+        inputs = given(inside, model=checkpoint["MODEL"], **said, latent_image=latent)
+        decoder = inside.output("vae", checkpoint["VAE"])
     if seed is not None:
-        inputs["seed"] = graph.add("PrimitiveInt", "Seed of both", 400, value=seed)["INT"]
-    return checkpoint, {"model": checkpoint["MODEL"], "latent_image": latent["LATENT"], **SDXL_SAMPLING, **inputs}
+        inputs["seed"] = graph.add("PrimitiveInt", "Seed of both", WIDE, value=seed)["INT"]
+    return decoder, SDXL_SAMPLING | inputs
 
 
 def notes(graph, title, *paragraphs):
@@ -32,12 +34,12 @@ def notes(graph, title, *paragraphs):
 def sdxl(graph):
     notes(graph, "SDXL base", "25 steps, dpmpp_2m karras, CFG 7. A skipped step saves two calls of the network.")
     modes(graph)
-    checkpoint, inputs = sdxl_inputs(
+    decoder, inputs = sdxl_inputs(
         graph, "a lighthouse on a cliff at dusk, waves below, last light on the clouds, photograph"
     )
     graph.group("Sample")
     sampler = graph.add("FSamplerKSampler", wide=360, seed=20, control="randomize", **inputs)
-    picture(graph, sampler, sampler["latent"], checkpoint["VAE"], "fsampler_sdxl")
+    picture(graph, sampler, decoder, "fsampler_sdxl")
 
 
 def compare(graph):
@@ -50,7 +52,7 @@ def compare(graph):
         "**FSampler Compare** gives SSIM (1 is identical) and PSNR, and shows where the two differ. "
         "**FSampler Report** shows what the fast run skipped.",
     )
-    checkpoint, inputs = sdxl_inputs(
+    decoder, inputs = sdxl_inputs(
         graph, "a heron in a misty pond at sunrise, reeds in the foreground, photograph", seed=7
     )
     graph.group("Two runs of one seed")
@@ -58,7 +60,7 @@ def compare(graph):
     fast = graph.add("FSamplerKSampler", "Fast run", 360, **inputs, mode="fast")
     graph.group("Images, and how close they are")
     images = [
-        graph.add("VAEDecode", f"Decode the {title} run", samples=sampler["latent"], vae=checkpoint["VAE"])["IMAGE"]
+        graph.add("VAEDecode", f"Decode the {title} run", samples=sampler["latent"], vae=decoder)["IMAGE"]
         for sampler, title in ((full, "full"), (fast, "fast"))
     ]
     report(graph, fast, fast["latent"], "What the fast run skipped")
@@ -79,7 +81,7 @@ def draft(graph):
         "3. Set **mode** to *off* and queue once more: the full run of the same seed.",
         "The draft is an approximation of exactly this final picture. *balanced* is often final enough.",
     )
-    checkpoint, inputs = sdxl_inputs(graph, "a wooden boat on a calm lake, mountains behind, autumn forest, photograph")
+    decoder, inputs = sdxl_inputs(graph, "a wooden boat on a calm lake, mountains behind, autumn forest, photograph")
     graph.group("One switch: mode")
     sampler = graph.add("FSamplerKSampler", "Draft or final", 400, seed=7, **inputs, mode="turbo")
-    picture(graph, sampler, sampler["latent"], checkpoint["VAE"], "fsampler_draft")
+    picture(graph, sampler, decoder, "fsampler_draft")

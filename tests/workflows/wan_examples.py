@@ -1,6 +1,21 @@
 """The example workflows of Wan 2.2 14B, whose two models run one after the other."""
 
-from parts import HUB, NOT_MEASURED, WIDE, about, clip, models, modes, prompts, report, save_video, unet, vae
+from parts import (
+    HUB,
+    NOT_MEASURED,
+    WIDE,
+    about,
+    clip,
+    given,
+    models,
+    modes,
+    promoted,
+    prompts,
+    report,
+    save_video,
+    unet,
+    vae,
+)
 
 WAN = f"{HUB}/Comfy-Org/Wan_2.2_ComfyUI_Repackaged/resolve/main/split_files"
 WAN_TEXT = (
@@ -17,7 +32,8 @@ NO = "static picture, overexposed, blurry, subtitles, watermark, low quality, de
 
 
 def wan_stages(graph, shifted, conditions, latent, decoder):
-    """Both stages; the decoder's loader may be given, else it stands beside the second one."""
+    """Both stages, and what comes out of the second one."""
+    graph.group("Sample: high noise, then low noise")
     shared = {"steps": 20, "cfg": 3.5, "sampler_name": "euler", "scheduler": "simple", **conditions}
     high = graph.add(
         "FSamplerKSamplerAdvanced",
@@ -47,13 +63,13 @@ def wan_stages(graph, shifted, conditions, latent, decoder):
         return_with_leftover_noise="disable",
         **shared,
     )
-    decoder = decoder or vae(graph, f"{WAN}/vae/wan_2.1_vae.safetensors")
     report(graph, high, high["latent"], "Report of the high noise stage")
     graph.group("Result")
     report(graph, low, low["latent"], "Report of the low noise stage")
     images = graph.add("VAEDecode", samples=low["latent"], vae=decoder)["IMAGE"]
     graph.column()
     video = graph.add("CreateVideo", images=images, fps=16.0)["VIDEO"]
+    graph.column()
     save_video(graph, video, "video/fsampler_wan")
 
 
@@ -75,44 +91,64 @@ def wan_models(graph, title, kind):
 
 
 def wan_loaders(graph, urls):
-    return [unet(graph, url, f"Model for {noise} noise") for url, noise in zip(urls, ("high", "low"), strict=True)]
+    """Both models and the VAE."""
+    loaded = [unet(graph, url, f"Model for {noise} noise") for url, noise in zip(urls, ("high", "low"), strict=True)]
+    return loaded, vae(graph, f"{WAN}/vae/wan_2.1_vae.safetensors")
 
 
-def shift(graph, loaded, by):
-    return [graph.add("ModelSamplingSD3", model=model, shift=by)["MODEL"] for model in loaded]
+def shift(graph, loaded):
+    return [graph.add("ModelSamplingSD3", wide=WIDE, model=model, shift=5.0)["MODEL"] for model in loaded]
+
+
+def wan_outputs(inside, shifted, conditions, latent, decoder):
+    """The inputs of ``wan_stages``, from inside the subgraph."""
+    names = ("model, high noise", "model, low noise")
+    return (
+        [inside.output(name, model) for name, model in zip(names, shifted, strict=True)],
+        given(inside, **conditions),
+        inside.output("latent", latent),
+        inside.output("vae", decoder),
+    )
 
 
 def wan22_t2v(graph):
     urls = wan_models(graph, "Wan 2.2 14B, text to video", "t2v")
-    graph.group("Models and prompt")
-    encoder = clip(graph, WAN_TEXT, "wan")
-    loaded = wan_loaders(graph, urls)
-    graph.column()
-    conditions = prompts(
-        graph,
-        encoder,
-        "A red fox trots along a snowy forest path toward the camera, snowflakes drifting, soft winter light, "
-        "slow tracking shot.",
-        NO,
-    )
-    shifted = shift(graph, loaded, 5.0)
-    latent = graph.add("EmptyHunyuanLatentVideo", width=640, height=640, length=81)["LATENT"]
-    graph.group("Sample: high noise, then low noise")
-    wan_stages(graph, shifted, conditions, latent, None)
+    graph.group("Models, prompt, size")
+    with graph.subgraph("Wan 2.2 14B: models, prompt, size") as inside:
+        graph.group("Models")
+        encoder = clip(graph, WAN_TEXT, "wan")
+        loaded, decoder = wan_loaders(graph, urls)
+        graph.group("Prompt and size")
+        conditions = prompts(
+            graph,
+            encoder,
+            "A red fox trots along a snowy forest path toward the camera, snowflakes drifting, soft winter light, "
+            "slow tracking shot.",
+            NO,
+        )
+        shape = promoted(width=640, height=640, length=81)
+        latent = graph.add("EmptyHunyuanLatentVideo", wide=WIDE, **shape)["LATENT"]
+        shifted = shift(graph, loaded)
+        outputs = wan_outputs(inside, shifted, conditions, latent, decoder)
+    wan_stages(graph, *outputs)
 
 
 def wan22_i2v(graph):
     urls = wan_models(graph, "Wan 2.2 14B, picture to video", "i2v")
-    graph.group("Models and prompt")
-    encoder = clip(graph, WAN_TEXT, "wan")
-    graph.column()
-    said = prompts(graph, encoder, "The camera circles slowly; hair and cloth move in a light wind.", NO)
+    graph.group("Picture")
     start = graph.add("LoadImage", "First frame", WIDE, 240, image="example.png")["IMAGE"]
-    decoder = vae(graph, f"{WAN}/vae/wan_2.1_vae.safetensors")
-    loaded = wan_loaders(graph, urls)
-    graph.column()
-    made = graph.add("WanImageToVideo", vae=decoder, start_image=start, width=640, height=640, length=81, **said)
-    shifted = shift(graph, loaded, 5.0)
-    graph.group("Sample: high noise, then low noise")
-    conditions = {name: made[name] for name in ("positive", "negative")}
-    wan_stages(graph, shifted, conditions, made["latent"], decoder)
+    graph.group("Models, prompt, size")
+    with graph.subgraph("Wan 2.2 14B from a picture: models, prompt, size", wide=480) as inside:
+        shown = inside.input("first frame", start)
+        graph.group("Models")
+        encoder = clip(graph, WAN_TEXT, "wan")
+        loaded, decoder = wan_loaders(graph, urls)
+        graph.group("Prompt, picture and size")
+        said = prompts(graph, encoder, "The camera circles slowly; hair and cloth move in a light wind.", NO)
+        shifted = shift(graph, loaded)
+        graph.column()
+        shape = promoted(width=640, height=640, length=81)
+        made = graph.add("WanImageToVideo", wide=WIDE, vae=decoder, start_image=shown, **shape, **said)
+        conditions = {name: made[name] for name in ("positive", "negative")}
+        outputs = wan_outputs(inside, shifted, conditions, made["latent"], decoder)
+    wan_stages(graph, *outputs)
