@@ -20,6 +20,7 @@ PAGE = FOLDER.parent / "docs/models.md"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
 TITLE = 30  # pixels of a node's title, which lies above its position
 CLEAR = 8  # pixels that a link keeps from the sides of nodes, more than half of its width
+SHOWN = {"FSamplerModel": 110, "FSamplerKSampler": 355, "FSamplerKSamplerAdvanced": 355}  # what "Nodes 2.0" adds
 PROMPTS = ("prompt", "negative prompt")
 CHANGED = ("text", "prompt", "width", "height", "length", "steps", "cfg", "guidance")
 OUTSIDE = ("MarkdownNote", "LoadImage", "RandomNoise", "PrimitiveInt", "SaveImage", "SaveVideo")
@@ -219,6 +220,12 @@ class TestEach:
         outside = {node["id"]: node for node in workflow["nodes"] if node["type"].endswith(("Loader", "LoaderSimple"))}
         skipping = [node["id"] for node in workflow["nodes"] if node["type"] == "FSamplerModel"]
         assert len(outside) == len(skipping)
+
+    def test_what_a_run_shows_on_a_node_has_room_there(self, name):
+        for node in ui(name)["nodes"]:
+            if node["type"] in SHOWN:
+                last = len(node["inputs"]) - 1
+                assert socket(node, last)[1] - node["pos"][1] + 12 + SHOWN[node["type"]] <= node["size"][1]
 
     def test_the_node_of_the_subgraph_has_its_inputs_and_outputs(self, name):
         inner, node = subgraph(ui(name)), instance(ui(name))

@@ -1,6 +1,6 @@
 """The example workflows of image models in which KSampler (FSampler) makes a picture from text."""
 
-from parts import HUB, NOT_MEASURED, WIDE, about, clip, given, models, modes, picture, promoted, prompts, unet, vae
+from parts import HUB, NOT_MEASURED, RUN, WIDE, about, clip, given, models, modes, picture, promoted, prompts, unet, vae
 
 QWEN = f"{HUB}/Comfy-Org/Qwen-Image_ComfyUI/resolve/main/split_files"
 QWEN_TEXT = f"{QWEN}/text_encoders/qwen_2.5_vl_7b_fp8_scaled.safetensors"
@@ -28,7 +28,7 @@ def from_text(graph, title, expect, files, kind, positive, negative, latent, sam
         inputs = given(inside, model=model, **said, latent_image=empty)
         decoder = inside.output("vae", decoder)
     graph.group("Sample")
-    sampler = graph.add("FSamplerKSampler", wide=360, seed=20, control="randomize", **sampling, **inputs)
+    sampler = graph.add("FSamplerKSampler", wide=360, room=RUN, seed=20, control="randomize", **sampling, **inputs)
     picture(graph, sampler, decoder, prefix)
 
 

@@ -4,6 +4,7 @@ from subgraph import Promoted
 
 HUB = "https://huggingface.co"
 PREVIEW = 380  # pixels of height for a picture inside a node
+RUN, LINE = 360, 110  # pixels of height for what is shown of a run: its line and a preview, or the line alone
 WIDE = 400
 PROMPT, NEGATIVE = "prompt", "negative prompt"  # what the prompts are called outside a subgraph
 NOT_MEASURED = "Not measured on this model yet: compare a few seeds with mode *off*."
@@ -83,13 +84,13 @@ def skipping_model(graph, model):
     The seed is not promoted: the pages of ComfyUI 0.3.64 and 0.8.0 do not change a promoted one after a run.
     """
     graph.column()
-    skipping = graph.add("FSamplerModel", wide=WIDE, model=model)
+    skipping = graph.add("FSamplerModel", wide=WIDE, room=LINE, model=model)
     return skipping, graph.add("RandomNoise", None, WIDE, noise_seed=20, control="randomize")["NOISE"]
 
 
 def sampled(graph, decoder, **sampling):
     """Inside a subgraph that samples itself: the picture and, for the report, the latent."""
-    latent = graph.add("SamplerCustomAdvanced", wide=WIDE, **sampling)["output"]
+    latent = graph.add("SamplerCustomAdvanced", wide=WIDE, room=RUN, **sampling)["output"]
     graph.column()
     return graph.add("VAEDecode", wide=WIDE, samples=latent, vae=decoder)["IMAGE"], latent
 

@@ -7,6 +7,7 @@ from parts import (
     NOT_MEASURED,
     PREVIEW,
     PROMPT,
+    RUN,
     WIDE,
     about,
     clip,
@@ -67,6 +68,7 @@ def qwen_edit_2511(graph):
     sampler = graph.add(
         "FSamplerKSampler",
         wide=360,
+        room=RUN,
         seed=20,
         control="randomize",
         steps=40,

@@ -1,6 +1,6 @@
 """The example workflows of SDXL: one run, a full run beside a fast one, a draft and its final."""
 
-from parts import HUB, PREVIEW, WIDE, about, given, models, modes, picture, promoted, prompts, report
+from parts import HUB, PREVIEW, RUN, WIDE, about, given, models, modes, picture, promoted, prompts, report
 
 SDXL_SAMPLING = {"steps": 25, "cfg": 7.0, "sampler_name": "dpmpp_2m", "scheduler": "karras"}
 
@@ -38,7 +38,7 @@ def sdxl(graph):
         graph, "a lighthouse on a cliff at dusk, waves below, last light on the clouds, photograph"
     )
     graph.group("Sample")
-    sampler = graph.add("FSamplerKSampler", wide=360, seed=20, control="randomize", **inputs)
+    sampler = graph.add("FSamplerKSampler", wide=360, room=RUN, seed=20, control="randomize", **inputs)
     picture(graph, sampler, decoder, "fsampler_sdxl")
 
 
@@ -56,8 +56,9 @@ def compare(graph):
         graph, "a heron in a misty pond at sunrise, reeds in the foreground, photograph", seed=7
     )
     graph.group("Two runs of one seed")
-    full = graph.add("FSamplerKSampler", "Full run", 360, **inputs, mode="off")
-    fast = graph.add("FSamplerKSampler", "Fast run", 360, **inputs, mode="fast")
+    full = graph.add("FSamplerKSampler", "Full run", 360, RUN, **inputs, mode="off")
+    graph.column()
+    fast = graph.add("FSamplerKSampler", "Fast run", 360, RUN, **inputs, mode="fast")
     graph.group("Images, and how close they are")
     images = [
         graph.add("VAEDecode", f"Decode the {title} run", samples=sampler["latent"], vae=decoder)["IMAGE"]
@@ -83,5 +84,5 @@ def draft(graph):
     )
     decoder, inputs = sdxl_inputs(graph, "a wooden boat on a calm lake, mountains behind, autumn forest, photograph")
     graph.group("One switch: mode")
-    sampler = graph.add("FSamplerKSampler", "Draft or final", 400, seed=7, **inputs, mode="turbo")
+    sampler = graph.add("FSamplerKSampler", "Draft or final", 400, RUN, seed=7, **inputs, mode="turbo")
     picture(graph, sampler, decoder, "fsampler_draft")

@@ -3,6 +3,7 @@
 from parts import (
     HUB,
     NOT_MEASURED,
+    RUN,
     WIDE,
     about,
     clip,
@@ -39,6 +40,7 @@ def wan_stages(graph, shifted, conditions, latent, decoder):
         "FSamplerKSamplerAdvanced",
         "High noise: steps 0-10",
         480,
+        RUN,
         control="randomize",
         model=shifted[0],
         add_noise="enable",
@@ -54,6 +56,7 @@ def wan_stages(graph, shifted, conditions, latent, decoder):
         "FSamplerKSamplerAdvanced",
         "Low noise: the rest",
         480,
+        RUN,
         model=shifted[1],
         add_noise="disable",
         noise_seed=0,
@@ -63,10 +66,10 @@ def wan_stages(graph, shifted, conditions, latent, decoder):
         return_with_leftover_noise="disable",
         **shared,
     )
-    report(graph, high, high["latent"], "Report of the high noise stage")
     graph.group("Result")
-    report(graph, low, low["latent"], "Report of the low noise stage")
     images = graph.add("VAEDecode", samples=low["latent"], vae=decoder)["IMAGE"]
+    report(graph, high, high["latent"], "Report of the high noise stage")
+    report(graph, low, low["latent"], "Report of the low noise stage")
     graph.column()
     video = graph.add("CreateVideo", images=images, fps=16.0)["VIDEO"]
     graph.column()
