@@ -90,7 +90,7 @@ class GapErrors:
 
     >>> errors = GapErrors((8.0, 6.0, 4.0, 2.0, 1.0, 0.0), None, flow=False, noisy=False)
     >>> errors.squared(torch.tensor([[0]]), torch.tensor([1]), torch.tensor([[2, 3]]), 2)  # step 2 skipped or not
-    tensor([[[0.0000, 2.2500]]], dtype=torch.float64)
+    tensor([[[0.0000, 2.2277]]], dtype=torch.float64)
     """
 
     def __init__(
