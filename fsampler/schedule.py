@@ -1,5 +1,6 @@
 """The schedule of a run: its check, sigmas that coincide, the signal level, and the steps that are never skipped."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -132,12 +133,12 @@ def lambda_slope_squared(sigma: float, flow: bool, above: float | None = None) -
 
 
 def still_steps(sigmas: Sequence[float], flow: bool) -> int:
-    """How many steps end while the answers do not move yet.
+    """How many steps of a falling schedule end while the answers do not move yet.
 
     >>> still_steps([1.0, 0.999, 0.99, 0.9, 0.0], flow=True)  # VE sigmas 200 (as large as they get), 99 and 9
     2
     """
-    return sum(ve_sigma(sigma, flow) > STILL for sigma in sigmas[1:-1])
+    return sum(1 for _ in itertools.takewhile(lambda sigma: ve_sigma(sigma, flow) > STILL, sigmas[1:-1]))
 
 
 @dataclass(frozen=True)
