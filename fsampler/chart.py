@@ -54,7 +54,9 @@ def _legend(pen: ImageDraw.ImageDraw, font: Font) -> None:
 
 
 def _lane(pen: ImageDraw.ImageDraw, report: Report, top: int, width: int, small: Font, normal: Font) -> None:
-    pen.text((LEFT, top), _fit(pen, report.line(), width - 2 * LEFT, normal), fill=INK, font=normal)
+    line, room = report.line(), width - 2 * LEFT
+    font = normal if pen.textlength(line, font=normal) <= room else small
+    pen.text((LEFT, top), _fit(pen, line, room, font), fill=INK, font=font)
     records = report.first_records()
     if not records:
         return

@@ -24,7 +24,7 @@ from comfyui_fsampler.fsampler.chart import (
 )
 from comfyui_fsampler.fsampler.notes import CODES
 from comfyui_fsampler.samplers import SOLVERS
-from PIL import Image
+from PIL import Image, ImageDraw
 from toys import noise, problem, schedule
 
 
@@ -141,6 +141,17 @@ def test_the_chart_shows_each_step_of_each_lane():
         assert colours == [REAL_COLOUR if letter == "R" else SKIP_COLOUR for letter in report.sequence]
     single = made("RSR").chart()
     assert isinstance(single, Image.Image) and single.height < image.height
+
+
+def test_a_line_of_figures_is_read_whole_in_the_chart(monkeypatch):
+    written, write = [], ImageDraw.ImageDraw.text
+    monkeypatch.setattr(
+        ImageDraw.ImageDraw, "text", lambda pen, at, text, **how: written.append(text) or write(pen, at, text, **how)
+    )
+    line = "FSampler balanced: 14/20 calls (30 % skipped), 1.4x, about 0.86 s saved, estimate 0.078"
+    monkeypatch.setattr(Report, "line", lambda report: line)
+    draw([made("RRS")])
+    assert line in written
 
 
 def test_the_chart_shows_the_estimates_of_all_parts():
