@@ -113,10 +113,13 @@ class Planner:
         least = (following + costs).amin(dim=1)
         return torch.cat([least.new_tensor([math.inf]), least[:-1]])
 
-    def next_real(self, before: int, last: int, calls: int) -> int | None:
-        """The next REAL step of the cheapest path with ``calls`` more REAL steps; None where no path has that many."""
+    def next_real(self, before: int, last: int, calls: int, weight: float = 1.0) -> int | None:
+        """The next REAL step of the cheapest path with ``calls`` more REAL steps; None where no path has that many.
+
+        weight: of the squared error of the gap up to it; below 1 the gap may be longer.
+        """
         ends, costs, following = self._from(before, last)
-        totals = (following[calls - 1] + costs).tolist()
+        totals = (following[calls - 1] + weight * costs).tolist()
         least = min(totals)
         return ends[totals.index(least)] if math.isfinite(least) else None
 

@@ -7,6 +7,7 @@ A policy is frozen and pure, and it never sees a tensor. To write one, subclass 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import geometric_mean
 from typing import NamedTuple
 
 from .candidates import forced_steps
@@ -17,6 +18,8 @@ from .response import Points
 from .schedule import Windows, ends_open, still_steps
 
 OPENING = 4  # REAL steps before the first skip: two back-tests, and early errors change the picture most
+COLLAPSED = 0.2  # of kappa's geometric mean before: below it, the next gap of a ``Budget`` weighs less
+LEAST_WEIGHT = 1 / 16  # of the squared error of such a gap, against what it weighs otherwise
 RESERVE = 0.25  # share of the squared tolerance that the rest of a run keeps, however much is spent
 # The 90th percentile over images of the final latent's error, over the summed gap errors.
 FINAL_SHARE = {"ve": 0.35, "flow": 0.7, "noisy": 1.5}
@@ -170,6 +173,11 @@ def _plan(
     return situation.planner(*run, changes, windows, longest_gap, calls, thinned, calls is None)
 
 
+def _begins_curved(situation: Situation) -> bool:
+    """Whether the first back-test showed high curvature."""
+    return situation.first_curvature is not None and situation.first_curvature >= HIGH_CURVATURE
+
+
 def as_planned(skip: bool) -> Decision:
     """The decision of a policy that had settled it before."""
     return Decision(skip, PLANNED_SKIP if skip else PLANNED_CALL)
@@ -254,7 +262,8 @@ class Budget(Policy):
     Of ``calls`` (a number) and ``share`` (of the steps) one is None. ``protect_first`` None opens the run with a third
     of the calls, or with half of them where the first back-test shows high curvature: 3 to 4 REAL steps, or 2 to 3
     where the answers do not move yet. The mean of a batch decides, since the worst image of a large one is strongly
-    curved at any guidance. Ablation: docs/measurements.md, "How a run of N calls opens" and "Where nothing moves yet".
+    curved at any guidance. Where such a run turns even, the next gap weighs less than those to come. Ablation:
+    docs/measurements.md, "How a run of N calls opens", "Where nothing moves yet" and "What later back-tests show".
     """
 
     calls: int | None
@@ -284,7 +293,8 @@ class Budget(Policy):
         plan = _plan(situation, begun, longest, changes | {0, since}, calls - made + open_end)
         before, last = real[-2:]
         # The call at an open end is the next sampler's.
-        following = plan.next_real(before, last, min(remaining, way) + open_end)
+        ahead, weight = min(remaining, way) + open_end, self._weight(situation, plan)
+        following = plan.next_real(before, last, ahead, weight)
         return as_planned(following is not None and situation.step < following)
 
     def note(self, steps: int) -> Note | None:
@@ -309,12 +319,27 @@ class Budget(Policy):
         first, closing = max(self.protect_first or 0, 2), max(steps - max(self.protect_last, 1), 0)
         return len({*range(min(first, steps)), *range(closing, steps), *forced_steps(steps, changes)})
 
+    def _weight(self, situation: Situation, plan: Planner) -> float:
+        """Of the next gap's squared error: below 1 where a run that began strongly curved has turned even."""
+        if situation.noisy or not _begins_curved(situation):
+            return 1.0
+        real, seen = situation.real_steps, situation.curvatures
+        kappas = [
+            plan.errors.curvature(seen[end], last)
+            for last, end in zip(real[1:], real[2:], strict=False)
+            if end in seen and last >= situation.model_since
+        ]
+        before = [kappa for kappa in kappas[:-1] if kappa > 0]
+        if not before:
+            return 1.0
+        fallen = kappas[-1] / geometric_mean(before)
+        return min(max((fallen / COLLAPSED) ** 2, LEAST_WEIGHT), 1.0)
+
     def _opening(self, calls: int, situation: Situation) -> int:
         """REAL steps before the first planned one."""
         if self.protect_first is not None:
             return max(self.protect_first, 2)
-        first, steps = situation.first_curvature, situation.steps
-        curved = situation.noisy or (first is not None and first >= HIGH_CURVATURE)
+        steps, curved = situation.steps, situation.noisy or _begins_curved(situation)
         still = 0 if situation.noisy else still_steps(situation.sigmas, situation.flow)
         opening = max(min(OPENING, calls // 2 if curved else calls // 3), min(calls - 1, 3))
         opening = min(opening, max(OPENING - still, 2))

@@ -312,10 +312,58 @@ def test_a_protected_end_takes_its_calls_from_the_opening(flow, protect_last, cu
         assert len(walk(policy, sigmas, seen)[0]) == policy.real_steps(20)
 
 
-def test_a_later_back_test_leaves_the_plan_of_a_budget_as_it_is():
-    late = {i: 5.0 if i > 2 else 0.1 for i in range(20)}
-    smooth = walk(Budget(9, None, None, 1, 5), VE20, dict.fromkeys(range(20), 0.1))[0]
-    assert walk(Budget(9, None, None, 1, 5), VE20, late)[0] == smooth
+@pytest.mark.parametrize("first, later", [(0.1, 0.001), (0.1, 5.0), (5.0, 5.0), (5.0, 1.1), (5.0, 80.0)])
+def test_a_later_back_test_leaves_the_plan_of_a_budget_as_it_is_unless_kappa_collapses(first, later):
+    """From 5 to 1.1 is not to a fifth; a run that begins at .1 may do what it likes."""
+    even = walk(Budget(9, None, None, 1, 5), VE20, dict.fromkeys(range(20), first))[0]
+    kappas = {i: first if i <= 3 else later for i in range(20)}
+    assert walk(Budget(9, None, None, 1, 5), VE20, kappas)[0] == even
+
+
+@pytest.mark.parametrize("flow", [False, True])
+@pytest.mark.parametrize("later", [0.95, 0.6, 0.25, 0.01, 0.0])
+@pytest.mark.parametrize("steps, calls", [(9, 7), (16, 9), (16, 11)])
+def test_where_kappa_collapses_the_next_gap_of_a_budget_weighs_less(flow, later, steps, calls):
+    """Each gap is the first one of the cheapest path whose first gap counts (5 kappa / geometric mean)^2 times, of at
+    least 1/16; as everything stays collapsed the mean follows."""
+    sigmas = tuple(schedule(steps, flow, torch.float64).tolist())
+    opening = 3 if calls == 7 else 4
+    kappas = {i: 5.0 if i < opening else later for i in range(steps)}
+    real, _ = walk(Budget(calls, None, None, 1, 100), sigmas, kappas)
+
+    def converted(last, end):  # from the bare law to the one that is level above 60
+        bare, s = (1 - sigmas[last] if flow else 1.0), sigmas[last]
+        return kappas[end] * (math.hypot(bare, s / 60) / bare) ** 2
+
+    expected = [*range(opening)]
+    while len(expected) < calls:
+        known = [converted(*pair) for pair in itertools.pairwise(expected[1:])]
+        before = [kappa for kappa in known[:-1] if kappa > 0]
+        mean = math.exp(sum(map(math.log, before)) / len(before)) if before else None
+        weight = min(max((5 * known[-1] / mean) ** 2, 1 / 16), 1.0) if mean else 1.0
+        ways = []
+        for rest in itertools.combinations(range(expected[-1] + 1, steps - 1), calls - 1 - len(expected)):
+            path = [*expected[-2:], *rest, steps - 1]
+            costs = [naive_gap_error(sigmas, *gap) ** 2 for gap in zip(path, path[1:], path[2:], strict=False)]
+            ways.append((weight * costs[0] + sum(costs[1:]), path[2]))
+        expected.append(min(ways)[1])
+    assert real == expected
+
+
+def test_a_collapse_makes_a_gap_longer_but_neither_with_noise_nor_across_a_change_of_the_model():
+    plain, policy = dict.fromkeys(range(20), 5.0), Budget(9, None, None, 1, 9)
+    collapsed = plain | {i: 0.01 for i in range(3, 20)}
+
+    def next_gap(kappas, **rest):
+        real = (0, 1, 2, 3)
+        asked = (policy.decide(Situation(step, VE20, real, 0, None, kappas, 5.0, **rest)).skip for step in range(4, 20))
+        return sum(itertools.takewhile(bool, asked))
+
+    assert next_gap(collapsed) > next_gap(plain) > 0
+    assert next_gap(collapsed, noisy=True) == next_gap(plain, noisy=True)
+    assert next_gap(collapsed, model_since=2) == next_gap(plain, model_since=2)
+    other = Budget(9, None, 4, 1, 9).decide(Situation(4, VE20, (0, 1, 2, 3), 0, None, {}, None))
+    assert other == Budget(9, None, 4, 1, 9).decide(Situation(4, VE20, (0, 1, 2, 3), 0, None, plain, 5.0))
 
 
 class Watching(Policy):

@@ -153,6 +153,18 @@ OWN = (
         OURS,
     ),
     Constant(
+        "policies.COLLAPSED",
+        "share",
+        "Where the newest kappa is below this share of those before, the next gap of `calls:N` weighs less.",
+        ("calls",),
+    ),
+    Constant(
+        "policies.LEAST_WEIGHT",
+        "of the squared error",
+        "The least that such a gap weighs.",
+        ("calls",),
+    ),
+    Constant(
         "policies.RESERVE",
         "share of the squared tolerance",
         "What the rest of an auto run keeps, however much of its tolerance is spent.",
