@@ -110,17 +110,14 @@ class GapErrors:
             self._places[j, : len(step)] = _floats(self._place_of(sigma) for sigma, _ in step)
             self._weights[j, : len(step)] = _floats(self._weight_of(j, sigma, share) for sigma, share in step)
         self._newest_place = _floats(map(self._place_of, self._newest.tolist()))
+        self._levelled = [1.0 if noisy else self._levelled_at(sigma) for sigma in self._newest.tolist()]
 
     def curvature(self, seen: float, last: int) -> float:
         """The kappa that a back-test showed (``Situation.curvatures``) as these errors count it.
 
         last: the newest REAL step before the back-test.
         """
-        if self.noisy:
-            return seen
-        sigma = float(self._newest[last])
-        steep, ours = (lambda_slope_squared(sigma, self.flow, above) for above in (None, self._above))
-        return seen * steep / ours
+        return seen * self._levelled[last]
 
     def squared(self, before: Tensor, last: Tensor, end: Tensor, furthest: int) -> Tensor:
         """The squared errors of the gaps between the REAL steps ``last [n]`` and ``end [n, E]``: float64 ``[n, B, E]``.
@@ -154,6 +151,11 @@ class GapErrors:
             kept = ve_sigma(following, self.flow) / ve_sigma(here, self.flow)
             return (1 - kept**2) * share * _noisy_slope(sigma, self.flow)
         return (here / following - 1) * share * lambda_slope_squared(sigma, self.flow, self._above)
+
+    def _levelled_at(self, sigma: float) -> float:
+        """The kappa that these errors count, over the one by the bare law."""
+        bare, ours = (lambda_slope_squared(sigma, self.flow, above) for above in (None, self._above))
+        return bare / ours
 
     def _place_of(self, sigma: float) -> float:
         """What a move is measured in: sigma, or its logarithm in VE terms."""

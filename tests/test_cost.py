@@ -3,9 +3,10 @@
 import pytest
 import torch
 from comfyui_fsampler.fsampler.correction import OpenGap, value_shift
+from comfyui_fsampler.fsampler.gap_error import HIGH_CURVATURE
 from comfyui_fsampler.fsampler.history import Entry
 from comfyui_fsampler.fsampler.parameterization import encode
-from fsampler_research.benchmarks import cost
+from fsampler_research.benchmarks import cost, planning
 from fsampler_research.benchmarks.traffic import Operation, Traffic, by_line, dearest, evaluations, moves
 
 
@@ -75,3 +76,14 @@ def test_an_evaluation_moves_no_more_latents_than_it_may(kind, most, model):
     corrected = any(operation.line.startswith("correction.py") for operation in operations)
     guided = any(operation.line.startswith("guidance.py") for operation in operations)
     assert corrected and guided == isinstance(model, cost.Guided)  # the dearest kind is among those counted
+
+
+@pytest.mark.parametrize("curved", [False, True])
+@pytest.mark.parametrize("steps", planning.STEPS[:3])
+def test_what_planning_costs_is_measured_in_strongly_curved_runs_too(steps, curved, monkeypatch):
+    """There each decision reads all back-tests so far."""
+    seen, decide = [], planning.Metered.decide
+    monkeypatch.setattr(planning.Metered, "decide", lambda self, asked: seen.append(asked) or decide(self, asked))
+    planning.metered(planning.Case("calls:90%", curved=curved), steps, planning.CpuTime())
+    assert len(seen) == steps and len(seen[-1].curvatures) > steps / 2
+    assert (seen[-1].first_curvature >= HIGH_CURVATURE) == curved

@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 from comfyui_fsampler.tools.metrics import each, similarity
+from fsampler_package import ROOT
 from fsampler_research.benchmarks import head_to_head
 from fsampler_research.benchmarks.cells import EXACT
 from fsampler_research.benchmarks.versus import curves, matrix, page, play, report, rivals, verdict
@@ -508,6 +509,12 @@ def test_report_of_a_run(tmp_path, capsys):
     head_to_head.main(given)
     head, targets = shown.read_text().split("## Targets")
     assert "Why it is so.\n" in head and targets == text.split("## Targets")[1]
+
+
+def test_the_page_in_docs_ends_as_it_is_written_today():
+    """What is added by hand there is gone with the next run."""
+    said = page.METHOD.format(comfyui="0.3.64", low=min(rivals.THRESHOLDS), high=max(rivals.THRESHOLDS))
+    assert (ROOT / "docs" / "benchmarks.md").read_text().endswith("\n\n" + said)
 
 
 def test_the_published_part_is_one_command():

@@ -18,19 +18,22 @@ STEPS = (100, 200, 300, 1000)
 
 
 class Case(NamedTuple):
-    """A kind of run. change: where the model is known to change, as a share of the steps. eta: the sampler's noise."""
+    """A kind of run. change: where the model is known to change, as a share of the steps. eta: the sampler's noise.
+    curved: the first back-test shows high curvature."""
 
     mode: str
     options: dict[str, Any] = {}
     change: float | None = None
     solver: str = "euler"
     eta: float = 0.0
+    curved: bool = False
 
     @property
     def name(self) -> str:
         said = [f"{name} {value}" for name, value in self.options.items()]
         said += [f"a change at {100 * self.change:.0f} %"] if self.change else []
         said += [self.solver] if self.solver != "euler" else []
+        said += ["strongly curved"] if self.curved else []
         return ", ".join([self.mode, *said, *([f"eta {self.eta:g}"] if self.eta else [])])
 
 
@@ -39,6 +42,7 @@ CASES = (
     Case("calls:20"),
     Case("calls:50%"),
     Case("calls:90%"),
+    Case("calls:90%", curved=True),
     Case("calls:20", change=0.6),
     Case("calls:50%", change=0.6),
     Case("calls:90%", change=0.6),
@@ -84,6 +88,16 @@ class CpuTime:
         self.seconds += time.process_time() - self._since
 
 
+def smooth(x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+    """A model whose answer follows x."""
+    return x * (1 - sigma.view(-1, 1, 1, 1)) / 2
+
+
+def curved(x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+    """A model whose answer swings with half-log-SNR, whatever x is."""
+    return torch.cos(2 * torch.logit(sigma, eps=1e-6).view(-1, 1, 1, 1)).expand_as(x)
+
+
 def metered(case: Case, steps: int, meter: AbstractContextManager[Any]) -> None:
     """One run whose decisions are made under the meter."""
     config = Config.parse(case.mode, **case.options)
@@ -92,7 +106,7 @@ def metered(case: Case, steps: int, meter: AbstractContextManager[Any]) -> None:
     x = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     solver, noisy = SOLVERS[case.solver], {"eta": case.eta} if case.eta else {}
     probing = functools.partial(probe, solver, sigmas, solver_options=noisy)
-    denoiser = begin(lambda x, sigma: x * (1 - sigma.view(-1, 1, 1, 1)) / 2, sigmas, config, probing, changes=changes)
+    denoiser = begin(curved if case.curved else smooth, sigmas, config, probing, changes=changes)
     solver(denoiser, x, sigmas, **noisy)
     denoiser.finish()
 

@@ -41,6 +41,22 @@ tie. LPIPS is left out: no package carries its network's weights without a downl
 holding over many schedules, shifts, guidance scales and networks, most of which no constant of the engine was chosen
 on: a half of the cells is for choosing, the other for reporting. With `--against` an earlier file of results it says
 what a change of the engine did.
+
+## Samplers that add noise
+
+`python -m fsampler_research.benchmarks.noisy` runs ComfyUI's `er_sde`, `euler_ancestral` and `dpmpp_2m_sde` (`--kin`:
+four more) at 75 and 60 % of the calls and with the presets. All runs of a cell add the same path of noise, fewer steps
+included. What it printed: [ER-SDE, Euler ancestral and DPM++ 2M
+SDE](measurements.md#er-sde-euler-ancestral-and-dpm-2m-sde).
+
+## Published rivals
+
+`python -m fsampler_research.benchmarks.rivals` runs methods from papers, each as its authors' formula
+(`research/rivals/`: MeanCache, VDE, ZEUS, Spectrum on outputs, DPCache's plan, PFDiff, and BudCache's search as a bound
+in hindsight), on cells that the engine was not tuned on. All make as many calls as `calls:P%`, once at the steps of
+their own rule and once at ours, and every cell in which one is better is named. `--steps 50` and `--size 128` choose
+longer runs and larger canvases. What it printed:
+[Rivals, each as its authors' formula](measurements.md#rivals-each-as-its-authors-formula).
 """
 
 
